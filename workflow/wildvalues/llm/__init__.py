@@ -1,0 +1,1 @@
+"""Language models: what is asked, who answers, and the memory of every answer."""

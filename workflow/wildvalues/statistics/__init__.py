@@ -1,0 +1,1 @@
+"""Statistics on arrays; knows neither files nor tables of the study."""

@@ -1,0 +1,265 @@
+"""The schema of every table that stages hand to one another, with the key its rows are sorted by.
+
+Private tables are Parquet under ``data/``; published ones are CSV under ``results/tables/``.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import pandas as pd
+import pyarrow as pa
+
+TEXT = pa.string()
+COUNT = pa.int64()
+REAL = pa.float64()
+FLAG = pa.bool_()
+MESSAGES = pa.list_(pa.struct([pa.field("role", TEXT), pa.field("content", TEXT)]))
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table's columns and the columns its rows are sorted by (unique together)."""
+
+    schema: pa.Schema
+    key: tuple[str, ...]
+
+    def arrange(self, frame: pd.DataFrame) -> pd.DataFrame:
+        """Return `frame` with the declared columns, sorted by the key, so that row order carries nothing."""
+        columns: list[str] = self.schema.names
+        return frame[columns].sort_values(list(self.key), kind="stable").reset_index(drop=True)
+
+
+def _table(key: tuple[str, ...], /, **columns: pa.DataType) -> Table:
+    return Table(pa.schema([pa.field(name, kind) for name, kind in columns.items()]), key)
+
+
+# --- private: conversations -------------------------------------------------------------------------------
+
+# One conversation a row. `messages` alternate user/assistant, first user; `started_at` is UTC; `context` is a
+# corpus's own label of the topic, used only to read the demo corpus, never shown to a model.
+CONVERSATIONS = _table(
+    ("conversation_id",),
+    conversation_id=TEXT,
+    source=TEXT,
+    language=TEXT,
+    model=TEXT,
+    user_id=TEXT,
+    started_at=pa.timestamp("us", tz="UTC"),
+    messages=MESSAGES,
+)
+# Input that could not be read, or items a model could not answer. `where` is file:line or a conversation id.
+REJECTS = _table(("stage", "where", "reason"), stage=TEXT, where=TEXT, reason=TEXT, kind=TEXT)
+# What was masked: character offsets in the text before masking.
+REDACTIONS = _table(
+    ("conversation_id", "message", "start"),
+    conversation_id=TEXT,
+    message=COUNT,
+    start=COUNT,
+    end=COUNT,
+    kind=TEXT,
+    placeholder=TEXT,
+)
+# The filter's judgement of every sampled conversation; `subjectivity` in [0, 1].
+SCREENING = _table(("conversation_id",), conversation_id=TEXT, subjectivity=REAL, subjective=FLAG)
+
+# --- private: annotations ---------------------------------------------------------------------------------
+
+# One item a row. A facet that found nothing has one row with `rank` 0 and a null `label`, so a conversation is
+# annotated for a facet exactly when it has a row. `explicit` and `quote` are null where a facet has none;
+# `score` is the log-odds of a chosen option over the runner-up.
+ANNOTATIONS = _table(
+    ("conversation_id", "facet", "rank"),
+    conversation_id=TEXT,
+    facet=TEXT,
+    rank=COUNT,
+    label=TEXT,
+    quote=TEXT,
+    explicit=FLAG,
+    score=REAL,
+)
+
+# --- private: taxonomy ------------------------------------------------------------------------------------
+
+# Distinct (conversation, facet, canonical value); facets ai_values, human_values and task.
+MENTIONS = _table(
+    ("conversation_id", "facet", "value"),
+    conversation_id=TEXT,
+    facet=TEXT,
+    value=TEXT,
+    explicit=FLAG,
+)
+# Canonical values with their spellings, most frequent spelling first.
+VOCABULARY = _table(
+    ("facet", "value"), facet=TEXT, value=TEXT, n_conversations=COUNT, n_mentions=COUNT, variants=pa.list_(TEXT)
+)
+# Unit vectors of the vocabulary.
+EMBEDDINGS = _table(("facet", "value"), facet=TEXT, value=TEXT, vector=pa.list_(pa.float32()))
+# Nodes of the trees. Level 0 nodes are values (node_id = the value); clusters have ids
+# `<facet>:l<level>:<12 hex of the sha256 of their sorted members>`. `parent_id` is null at the top. A value
+# left unclustered has a null parent below the top.
+CLUSTERS = _table(("facet", "level", "node_id"), facet=TEXT, level=COUNT, node_id=TEXT, parent_id=TEXT, n_values=COUNT)
+# The same nodes with names; a leaf's name is its value and its description is empty. `fit` in [0, 1]: how
+# well the name sits with its members (see `wildvalues.name`).
+TAXONOMY = _table(
+    ("facet", "level", "node_id"),
+    facet=TEXT,
+    level=COUNT,
+    node_id=TEXT,
+    parent_id=TEXT,
+    n_values=COUNT,
+    name=TEXT,
+    description=TEXT,
+    fit=REAL,
+)
+
+# --- results: made by analyze as data/processed/<name>.parquet, let out by disclose as results/tables/<name>.csv
+#
+# Shares are of conversations unless the column says mentions. `*_low` and `*_high` bound a 95 % interval.
+# `n_users` is null when no user is known.
+
+_INTERVAL = {"share": REAL, "share_low": REAL, "share_high": REAL}
+
+RESULTS: dict[str, Table] = {
+    # The published tree; x and y place values on the map (null for clusters).
+    "taxonomy": _table(
+        ("facet", "level", "node_id"),
+        facet=TEXT,
+        level=COUNT,
+        node_id=TEXT,
+        parent_id=TEXT,
+        name=TEXT,
+        description=TEXT,
+        n_values=COUNT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_mentions=COUNT,
+        share_mentions=REAL,
+        x=REAL,
+        y=REAL,
+    ),
+    # n_base: annotated subjective conversations. Wilson interval; user_* is the cluster bootstrap by user.
+    "frequencies": _table(
+        ("facet", "level", "node_id"),
+        facet=TEXT,
+        level=COUNT,
+        node_id=TEXT,
+        name=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_base=COUNT,
+        **_INTERVAL,
+        user_low=REAL,
+        user_high=REAL,
+        n_mentions=COUNT,
+        share_mentions=REAL,
+    ),
+    # One cell of a 2x2 table a row: value present or not x context or not. column_facet is task, human_values,
+    # response_type, model, language or week; level is 0 for those without a tree.
+    "associations": _table(
+        ("row_facet", "row_level", "column_facet", "column_level", "row_id", "column_id"),
+        row_facet=TEXT,
+        row_level=COUNT,
+        row_id=TEXT,
+        row_name=TEXT,
+        column_facet=TEXT,
+        column_level=COUNT,
+        column_id=TEXT,
+        column_name=TEXT,
+        observed=COUNT,
+        n_users=COUNT,
+        expected=REAL,
+        row_total=COUNT,
+        column_total=COUNT,
+        n=COUNT,
+        residual=REAL,
+        p=REAL,
+        p_bonferroni=REAL,
+        q=REAL,
+        odds_ratio=REAL,
+        odds_low=REAL,
+        odds_high=REAL,
+        significant=FLAG,
+    ),
+    # One whole table a row; `threshold` is the Bonferroni bound on |residual|.
+    "association_tests": _table(
+        ("row_facet", "row_level", "column_facet", "column_level"),
+        row_facet=TEXT,
+        row_level=COUNT,
+        column_facet=TEXT,
+        column_level=COUNT,
+        n=COUNT,
+        n_rows=COUNT,
+        n_columns=COUNT,
+        n_tests=COUNT,
+        chi2=REAL,
+        dof=COUNT,
+        p=REAL,
+        cramers_v=REAL,
+        threshold=REAL,
+        n_significant=COUNT,
+    ),
+    # denominator: subjective, or with_human_value.
+    "response_types": _table(
+        ("denominator", "response_type"),
+        denominator=TEXT,
+        response_type=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_base=COUNT,
+        **_INTERVAL,
+    ),
+    # Share of conversations with a human value in which a value is on both sides. `matched` is value or
+    # level_<n> (same cluster); expected is the share when human sides are shuffled within task clusters.
+    "mirroring": _table(
+        ("matched", "response_type"),
+        matched=TEXT,
+        response_type=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_base=COUNT,
+        **_INTERVAL,
+        expected=REAL,
+    ),
+    # Coefficient of variation of a value's rate across task clusters of `context_level`; cv_expected is what
+    # chance alone gives a value this rare.
+    "variation": _table(
+        ("facet", "level", "context_level", "node_id"),
+        facet=TEXT,
+        level=COUNT,
+        context_level=COUNT,
+        node_id=TEXT,
+        name=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_contexts=COUNT,
+        mean_rate=REAL,
+        cv=REAL,
+        cv_low=REAL,
+        cv_high=REAL,
+        cv_expected=REAL,
+    ),
+    # Response types of each model.
+    "models": _table(
+        ("model", "response_type"),
+        model=TEXT,
+        response_type=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_base=COUNT,
+        **_INTERVAL,
+    ),
+    # Share of AI-value mentions that are stated outright. `by` is all, response_type or cluster (top level).
+    "explicitness": _table(
+        ("by", "group_id"),
+        by=TEXT,
+        group_id=TEXT,
+        name=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_base=COUNT,
+        **_INTERVAL,
+    ),
+    # Every stage's metrics, one number a row.
+    "pipeline": _table(("stage", "metric"), stage=TEXT, metric=TEXT, value=REAL),
+}

@@ -1,0 +1,1 @@
+"""Merging, grouping and naming of values."""

@@ -25,7 +25,7 @@ class TransientError(Exception):
 
 
 class ItemError(Exception):
-    """This one item gets no usable answer; the others may. It goes to the rejects table with its reason."""
+    """One item gets no usable answer; the others may. It goes to the rejects table with its reason."""
 
     def __init__(self, rejected: Rejected) -> None:
         super().__init__(rejected.reason)

@@ -5,19 +5,28 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
 
+import platformdirs
+
+from wildvalues.errors import InputError
+from wildvalues.llm.memo_index import Index
+from wildvalues.llm.memo_records import Damaged, Record, read_record
+from wildvalues.llm.memo_segments import SegmentReader, SegmentWriter, unpack_artefact
 from wildvalues.llm.types import Answer, Request
 
-FORMAT_VERSION = 1
+# Part of every key: raise it when the meaning of a field of `Request` changes.
+KEY_VERSION = 1
+FOLDER_VARIABLE = "WILDVALUES_MEMO"
+JOURNAL_VARIABLE = "WILDVALUES_MEMO_JOURNAL"
 
 
 def memo_key(request: Request) -> str:
     """Hex sha256 of everything in `request` that can change the answer."""
     asked = {
-        "format": FORMAT_VERSION,
+        "format": KEY_VERSION,
         "model": request.model,
         "messages": [[message.role, message.content] for message in request.messages],
         "schema": request.schema,
@@ -26,35 +35,136 @@ def memo_key(request: Request) -> str:
         "temperature": float(request.temperature),
         "sample": request.sample,
     }
+    # ASCII escapes make lone surrogates hashable and leave no question of encoding or normal form.
     text = json.dumps(asked, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
     return hashlib.sha256(text.encode("ascii")).hexdigest()
 
 
+def default_folder() -> Path:
+    """Folder of the memo: WILDVALUES_MEMO when set, else ``wildvalues/memo`` in the user's cache folder."""
+    named = os.environ.get(FOLDER_VARIABLE)
+    if named:
+        return Path(named).expanduser().absolute()
+    return Path(platformdirs.user_cache_dir("wildvalues", appauthor=False)).absolute() / "memo"
+
+
 class Memo:
-    """Answers by what was asked. INTERFACE FIRST: storage in memory until the segments land.
+    """Recorded answers, looked up by `memo_key`.
+
+    Answers live in append-only segments ``*.jsonl``, one for each process that ever wrote, so writers never
+    meet. A segment may end in half a line when its process was killed; that line is as if never written.
+    Opening reads one small index file a segment and the lines added since that was written.
 
     Parameters
     ----------
     folder
-        Where the segments are; None takes WILDVALUES_MEMO, else the user's cache folder.
+        Where the segments are; None takes `default_folder`. Made, readable by its owner alone, on the first `put`.
     artefacts
-        Recorded-answer files (``*.jsonl.zst``), read-only, looked up after the folder.
+        Recorded-answer files (``*.jsonl.zst``, the same records), read-only, looked up after the folder.
+
+    Raises
+    ------
+    InputError
+        When an artefact is missing or unreadable, or the folder cannot be read.
     """
 
     def __init__(self, folder: Path | None = None, artefacts: Sequence[Path] = ()) -> None:
-        self.folder = folder or Path(os.environ.get("WILDVALUES_MEMO", "/nonexistent"))
-        self._answers: dict[str, Answer] = {}
+        self.folder = (folder or default_folder()).expanduser().absolute()
+        self._index = Index()
+        self._readers: list[SegmentReader] = []
+        self._writer: SegmentWriter | None = None
+        self._own: dict[str, int] = {}
+        for path in segment_paths(self.folder):
+            self._add(SegmentReader.open(path))
+        for artefact in artefacts:
+            self._add(unpack_artefact(Path(artefact)))
+        self._journal = _open_journal(os.environ.get(JOURNAL_VARIABLE))
+
+    def _add(self, reader: SegmentReader) -> None:
+        self._index.add(reader.keys, reader.offsets)
+        self._readers.append(reader)
+
+    def __len__(self) -> int:
+        """Count the answers; one recorded twice counts twice."""
+        return len(self._index) + len(self._own)
 
     def get(self, request: Request) -> Answer | None:
-        """Return the recorded answer to `request`, or None."""
-        return self._answers.get(memo_key(request))
+        """Return the recorded answer to `request`, or None.
+
+        Raises
+        ------
+        InputError
+            When the record is damaged.
+        """
+        key = memo_key(request)
+        record = self._find(key)
+        if record is None:
+            return None
+        self._note(key)
+        return record.answer
+
+    def _find(self, key: str) -> Record | None:
+        if key in self._own and self._writer is not None:
+            return self._read(self._writer.path, self._writer.line(self._own[key]))
+        for segment, offset in self._index.find(key):
+            reader = self._readers[segment]
+            record = self._read(reader.path, reader.line(offset))
+            # The index knows the first 64 bits of a key; the record knows all of it.
+            if record.key == key:
+                return record
+        return None
+
+    @staticmethod
+    def _read(path: Path, line: bytes) -> Record:
+        try:
+            return read_record(line)
+        except Damaged as error:
+            raise InputError(
+                f"{path}: a recorded answer is damaged ({error}); `wildvalues memo verify` lists such lines and "
+                "`wildvalues memo prune --damaged` drops them, after which they are asked for again"
+            ) from None
 
     def put(self, request: Request, answer: Answer) -> None:
-        """Record `answer`; it survives the death of this process."""
-        self._answers[memo_key(request)] = answer
+        """Record `answer`; from here on it survives the death of this process.
+
+        Raises
+        ------
+        InputError
+            When the folder cannot be written.
+        """
+        key = memo_key(request)
+        self.put_record(Record(key, request.model, answer))
+        self._note(key)
+
+    def put_record(self, record: Record) -> None:
+        """Record an answer that is already under its key (`wildvalues memo import`)."""
+        if self._writer is None:
+            self._writer = SegmentWriter.create(self.folder)
+        self._own[record.key] = self._writer.append(record)
+
+    def has_key(self, key: str) -> bool:
+        """Say whether an answer is recorded under `key`."""
+        return self._find(key) is not None
+
+    def record(self, key: str) -> Record | None:
+        """Return the record under `key`, or None."""
+        return self._find(key)
+
+    def _note(self, key: str) -> None:
+        if self._journal is not None:
+            os.write(self._journal, key.encode("ascii") + b"\n")
 
     def close(self) -> None:
-        """Make what was written durable and let go of the files."""
+        """Make what was written durable, leave an index beside it and let go of the files."""
+        if self._writer is not None:
+            self._writer.close()
+            self._writer = None
+            self._own = {}
+        for reader in self._readers:
+            reader.close()
+        if self._journal is not None:
+            os.close(self._journal)
+            self._journal = None
 
     def __enter__(self) -> Memo:
         return self
@@ -63,3 +173,42 @@ class Memo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def segment_paths(folder: Path) -> list[Path]:
+    """Return the segments in `folder`, in order of name; none when there is no such folder."""
+    try:
+        return sorted(folder.glob("*.jsonl"))
+    except OSError as error:
+        raise InputError(f"{folder}: the memo cannot be read ({error.strerror}); check {FOLDER_VARIABLE}") from None
+
+
+def read_journal(path: Path) -> Iterator[str]:
+    """Yield the keys in a journal of used answers.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or a whole line is no key.
+    """
+    try:
+        text = path.read_text("ascii")
+    except FileNotFoundError:
+        raise InputError(
+            f"{path}: no such journal; run the study with {JOURNAL_VARIABLE}={path.name} to make it"
+        ) from None
+    except UnicodeDecodeError:
+        raise InputError(f"{path}: not a journal of keys; make it with {JOURNAL_VARIABLE}={path.name}") from None
+    for number, line in enumerate(text.split("\n")[:-1], start=1):
+        if len(line) != 64 or not all(letter in "0123456789abcdef" for letter in line):
+            raise InputError(f"{path}:{number}: expected a key of 64 hex digits, found {line[:70]!r}")
+        yield line
+
+
+def _open_journal(name: str | None) -> int | None:
+    if not name:
+        return None
+    path = Path(name).expanduser()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    # Short appends to one file are whole, so the stages of a study may share a journal.
+    return os.open(path, os.O_WRONLY | os.O_CREAT | os.O_APPEND, 0o600)

@@ -44,9 +44,9 @@ _JOINING = {"and", "or"}
 _DIRECTED = frozenset(
     re.findall(
         r"\w+",
-        "about above across after against among as at before behind below between beyond but by despite during for from "
-        "if in instead into like not of off on onto out over per rather than through to toward towards under upon versus "
-        "via vs when while with within without",
+        "about above across after against among as at before behind below between beyond but by despite during for "
+        "from if in instead into like not of off on onto out over per rather than through to toward towards under "
+        "upon versus via vs when while with within without",
     )
 )
 _CJK = re.compile(r"[぀-ヿ㐀-鿿가-힯]")

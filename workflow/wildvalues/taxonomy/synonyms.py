@@ -36,12 +36,13 @@ _OPPOSITES = (
 _QUALIFIERS = frozenset(
     re.findall(
         r"\w+",
-        "absolute academic adult ai animal artistic author basic brand business child client community company complete "
-        "consumer corporate cultural customer digital economic emotional employee employer environmental extreme family "
-        "female financial full gender gradual human individual intellectual learner legal machine male medical mental "
-        "minimal moderate moral mutual national parent parental partial patient peer personal physical player political "
-        "professional psychological public pure racial radical reader religious scientific self sexual social spiritual "
-        "staff strict student systemic team technical total true user victim worker",
+        "absolute academic adult ai animal artistic author basic brand business child client community company "
+        "complete consumer corporate cultural customer digital economic emotional employee employer environmental "
+        "extreme family female financial full gender gradual human individual intellectual learner legal machine "
+        "male medical mental minimal moderate moral mutual national parent parental partial patient peer personal "
+        "physical player political professional psychological public pure racial radical reader religious "
+        "scientific self sexual social spiritual staff strict student systemic team technical total true user "
+        "victim worker",
     )
 )
 _LESS = ("less", "ful")

@@ -9,10 +9,12 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from wildvalues.errors import ModelError
+from wildvalues.errors import InputError, ModelError
 from wildvalues.params import Embed
 from wildvalues.progress import bar
+from wildvalues.taxonomy.canonical import FACETS
 
 # This model comes with an installed package, so that a first run downloads nothing.
 PACKAGED_MODEL = "all-MiniLM-L6-v2"
@@ -100,3 +102,29 @@ def _folder(name: str) -> Path:
     from wildvalues.llm.models import embedding_folder
 
     return embedding_folder(name)
+
+
+def load(embeddings: pd.DataFrame, vocabulary: pd.DataFrame) -> dict[str, tuple[list[str], np.ndarray, np.ndarray]]:
+    """Return facet -> (values in alphabetical order, their unit vectors, conversations of each).
+
+    Raises
+    ------
+    InputError
+        When a value has no vector or a vector no value: the tables come from different runs.
+    """
+    joined = vocabulary[["facet", "value", "n_conversations"]].merge(
+        embeddings[["facet", "value", "vector"]], on=["facet", "value"], how="outer", indicator=True
+    )
+    unmatched = int((joined["_merge"] != "both").sum())
+    if unmatched:
+        raise InputError(
+            f"the tables of vectors and of values do not match ({unmatched} rows without a partner); "
+            "run `wildvalues embed` again"
+        )
+    joined = joined.sort_values(["facet", "value"])
+    found = {}
+    for facet in FACETS:
+        rows = joined[joined["facet"] == facet]
+        vectors = np.vstack(rows["vector"].tolist()).astype(np.float32) if len(rows) else np.zeros((0, 1), np.float32)
+        found[facet] = (rows["value"].tolist(), vectors, rows["n_conversations"].to_numpy(dtype=np.int64))
+    return found

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import logging
 import os
+import threading
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from types import TracebackType
@@ -16,6 +18,8 @@ from wildvalues.llm.memo_index import Index
 from wildvalues.llm.memo_records import Damaged, Record, read_record
 from wildvalues.llm.memo_segments import SegmentReader, SegmentWriter, unpack_artefact
 from wildvalues.llm.types import Answer, Request
+
+_logger = logging.getLogger("wildvalues")
 
 # Part of every key: raise it when the meaning of a field of `Request` changes.
 KEY_VERSION = 1
@@ -74,6 +78,7 @@ class Memo:
         self._readers: list[SegmentReader] = []
         self._writer: SegmentWriter | None = None
         self._own: dict[str, int] = {}
+        self._lock = threading.Lock()
         for path in segment_paths(self.folder):
             self._add(SegmentReader.open(path))
         for artefact in artefacts:
@@ -81,6 +86,12 @@ class Memo:
         self._journal = _open_journal(os.environ.get(JOURNAL_VARIABLE))
 
     def _add(self, reader: SegmentReader) -> None:
+        if reader.damaged:
+            _logger.warning(
+                "%s: %d damaged lines are passed over; `wildvalues memo verify` lists them",
+                reader.path,
+                len(reader.damaged),
+            )
         self._index.add(reader.keys, reader.offsets)
         self._readers.append(reader)
 
@@ -138,9 +149,11 @@ class Memo:
 
     def put_record(self, record: Record) -> None:
         """Record an answer that is already under its key (`wildvalues memo import`)."""
-        if self._writer is None:
-            self._writer = SegmentWriter.create(self.folder)
-        self._own[record.key] = self._writer.append(record)
+        # Threads that answer at once share this process's segment.
+        with self._lock:
+            if self._writer is None:
+                self._writer = SegmentWriter.create(self.folder)
+            self._own[record.key] = self._writer.append(record)
 
     def has_key(self, key: str) -> bool:
         """Say whether an answer is recorded under `key`."""

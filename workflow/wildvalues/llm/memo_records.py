@@ -42,6 +42,9 @@ def write_record(record: Record) -> bytes:
         "input_tokens": answer.input_tokens,
         "output_tokens": answer.output_tokens,
     }
+    if answer.cache_read_tokens or answer.cache_write_tokens:
+        fields["cache_read_tokens"] = answer.cache_read_tokens
+        fields["cache_write_tokens"] = answer.cache_write_tokens
     if answer.log_probabilities is not None:
         # The order of the options is kept: a tie is broken by it.
         fields["log_probabilities"] = dict(answer.log_probabilities)
@@ -78,6 +81,8 @@ def read_record(line: bytes) -> Record:
             input_tokens=int(fields["input_tokens"]),
             output_tokens=int(fields["output_tokens"]),
             log_probabilities=odds,
+            cache_read_tokens=int(fields.get("cache_read_tokens", 0)),
+            cache_write_tokens=int(fields.get("cache_write_tokens", 0)),
         )
         return Record(fields["key"], fields["model"], answer)
     except (ValueError, KeyError, TypeError) as error:

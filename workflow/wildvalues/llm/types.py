@@ -62,6 +62,8 @@ class Answer:
     log_probabilities
         For a choice: natural-log probability of each option, normalised over the options. Providers without
         token probabilities put 0 on the chosen option and leave the others out.
+    cache_read_tokens, cache_write_tokens
+        Of the input tokens, those the provider read from its prompt cache and wrote to it; they have own prices.
     """
 
     text: str
@@ -69,6 +71,8 @@ class Answer:
     input_tokens: int
     output_tokens: int
     log_probabilities: Mapping[str, float] | None = None
+    cache_read_tokens: int = 0
+    cache_write_tokens: int = 0
 
 
 @dataclass(frozen=True)

@@ -2,13 +2,43 @@
 
 from __future__ import annotations
 
+from types import TracebackType
+
+from wildvalues.llm import models
 from wildvalues.llm.types import Provider
 from wildvalues.params import Params
 
 
-def open_provider(params: Params) -> Provider:
-    """Return the provider that ``llm.provider`` names, ready to answer."""
-    raise NotImplementedError
+def open_provider(params: Params, model: str | None = None) -> Provider:
+    """Return the provider that ``llm.provider`` names, ready to answer.
+
+    Parameters
+    ----------
+    model
+        Model for a provider that holds one (`embedded`); None takes ``llm.model``. The others take the model from
+        each request.
+
+    Raises
+    ------
+    WildvaluesError
+        When the provider cannot work here: no key, no weights.
+    """
+    name = params.llm.provider
+    if name == "embedded":
+        from wildvalues.llm.providers.embedded import EmbeddedProvider
+
+        return EmbeddedProvider(model or params.llm.model)
+    if name == "anthropic":
+        from wildvalues.llm.providers.anthropic import AnthropicProvider
+
+        return AnthropicProvider(params)
+    if name == "replay":
+        from wildvalues.llm.providers.replay import ReplayProvider
+
+        return ReplayProvider()
+    from wildvalues.llm.providers.simulated import SimulatedProvider
+
+    return SimulatedProvider()
 
 
 def model_id(params: Params, model: str | None = None) -> str:
@@ -18,5 +48,44 @@ def model_id(params: Params, model: str | None = None) -> str:
     ----------
     model
         Name or path as in the parameters; None takes ``llm.model``.
+
+    Returns
+    -------
+    str
+        ``sha256:<hex>`` of weights; a hosted model's own id. With ``provider: replay`` a name of the registry or a
+        path stands for weights and anything else for a hosted model, so that a study recorded with either replays.
     """
-    raise NotImplementedError
+    name = model or params.llm.model
+    provider = params.llm.provider
+    if provider == "simulated":
+        return f"simulated:{name}"
+    if provider == "embedded" or (provider == "replay" and models.is_known(name)):
+        return models.model_id(name)
+    return name
+
+
+class Lazy:
+    """A provider that is opened when first asked for, shared by several runs, and closed at the end.
+
+    Use as ``with Lazy(params) as provider_factory``.
+    """
+
+    def __init__(self, params: Params, model: str | None = None) -> None:
+        self._params = params
+        self._model = model
+        self._provider: Provider | None = None
+
+    def __call__(self) -> Provider:
+        """Return the provider, opening it the first time."""
+        if self._provider is None:
+            self._provider = open_provider(self._params, self._model)
+        return self._provider
+
+    def __enter__(self) -> Lazy:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._provider is not None:
+            self._provider.close()

@@ -6,7 +6,9 @@ called "007" stays text and a missing count stays missing.
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -15,6 +17,11 @@ from wildvalues.errors import InputError
 from wildvalues.tables import RESULTS, Table
 
 Results = dict[str, pd.DataFrame]
+
+
+def records(frame: pd.DataFrame) -> Iterator[Any]:
+    """Yield the rows of a table as named tuples."""
+    yield from frame.itertuples(index=False)
 
 
 def read_results(folder: Path) -> Results:

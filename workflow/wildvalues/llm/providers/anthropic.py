@@ -78,7 +78,9 @@ class AnthropicProvider:
         base_url = params.llm.base_url
         key = os.environ.get("ANTHROPIC_API_KEY")
         # A server of one's own often wants no key, and must never be sent the one for the real service.
-        own = {"api_key": os.environ.get("WILDVALUES_API_KEY", "none"), "base_url": base_url} if base_url else {}
+        own: dict[str, Any] = {}
+        if base_url:
+            own = {"api_key": os.environ.get("WILDVALUES_API_KEY", "none"), "base_url": base_url}
         # Waiting and trying again is the runner's business: it knows the budget and when to stop.
         self._client = anthropic.Anthropic(timeout=params.llm.timeout_s, max_retries=0, **own)
         if not own and not key and self._client.auth_token is None and self._client.credentials is None:
@@ -119,7 +121,7 @@ class AnthropicProvider:
         system, messages = _conversation(request.messages, cache_conversation=False)
         try:
             counted = self._client.messages.count_tokens(
-                model=request.model, messages=messages, **({"system": system} if system else {})
+                model=request.model, messages=messages, system=system or anthropic.omit
             )
         except anthropic.AnthropicError as error:
             raise _mapped(error) from None

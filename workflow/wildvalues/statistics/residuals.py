@@ -1,0 +1,68 @@
+"""Adjusted Pearson residuals of many 2x2 tables at once, with a p value for each."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy.stats import norm
+
+from wildvalues.statistics.exact import fisher_two_sided
+
+Floats = NDArray[np.float64]
+
+# Cochran (1954): below this in any of the four cells the normal approximation is not to be trusted.
+SMALL_EXPECTED = 5.0
+
+
+@dataclass(frozen=True)
+class Residuals:
+    """Elementwise results for the cell "value and context" of each 2x2 table."""
+
+    expected: Floats
+    residual: Floats
+    p: Floats
+
+
+def expected_counts(row_total: ArrayLike, column_total: ArrayLike, n: ArrayLike) -> Floats:
+    """Return the counts that independence of row and column gives."""
+    return np.asarray(row_total, dtype=float) * np.asarray(column_total, dtype=float) / np.asarray(n, dtype=float)
+
+
+def adjusted_residuals(observed: ArrayLike, row_total: ArrayLike, column_total: ArrayLike, n: ArrayLike) -> Floats:
+    """Return (O - E) / sqrt(E (1 - row share) (1 - column share)), elementwise.
+
+    Standard normal under independence (Haberman 1973). NaN where a margin is empty or full.
+    """
+    rows, columns, total = (np.asarray(part, dtype=float) for part in (row_total, column_total, n))
+    expected = expected_counts(rows, columns, total)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = np.sqrt(expected * (1 - rows / total) * (1 - columns / total))
+        residual: Floats = np.where(spread > 0, (np.asarray(observed, dtype=float) - expected) / spread, np.nan)
+    return residual
+
+
+def smallest_expected(row_total: ArrayLike, column_total: ArrayLike, n: ArrayLike) -> Floats:
+    """Return the smallest expected count among the four cells of each table."""
+    rows, columns, total = (np.asarray(part, dtype=float) for part in (row_total, column_total, n))
+    return np.minimum(rows, total - rows) * np.minimum(columns, total - columns) / total
+
+
+def residual_tests(observed: ArrayLike, row_total: ArrayLike, column_total: ArrayLike, n: int) -> Residuals:
+    """Return expected counts, adjusted residuals and two-sided p values.
+
+    p is the normal one of the residual (so |residual| and p order alike) unless an expected count of the
+    table is under `SMALL_EXPECTED`: then it is Fisher's exact p.
+    """
+    counts, rows, columns = np.broadcast_arrays(
+        np.asarray(observed, dtype=np.int64),
+        np.asarray(row_total, dtype=np.int64),
+        np.asarray(column_total, dtype=np.int64),
+    )
+    residual = adjusted_residuals(counts, rows, columns, n)
+    p = np.asarray(2 * norm.sf(np.abs(residual)))
+    small = (smallest_expected(rows, columns, n) < SMALL_EXPECTED) & ~np.isnan(residual)
+    if small.any():
+        p[small] = fisher_two_sided(counts[small], rows[small], columns[small], n)
+    return Residuals(expected_counts(rows, columns, n), residual, p)

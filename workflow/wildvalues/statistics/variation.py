@@ -1,0 +1,107 @@
+"""How evenly a value is spread over contexts: the coefficient of variation, and what chance alone would give."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import sparse
+from scipy.stats import norm
+
+Floats = NDArray[np.float64]
+
+
+def coefficient_of_variation(rates: Floats) -> Floats:
+    """Return sd / mean of each row of `rates` (values x contexts), sd with n - 1; NaN where the mean is 0.
+
+    Contexts whose rate is NaN are left out.
+    """
+    known = ~np.isnan(rates)
+    n = known.sum(axis=1)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        mean = np.where(known, rates, 0.0).sum(axis=1) / n
+        squares = (np.where(known, rates - mean[:, None], 0.0) ** 2).sum(axis=1)
+        cv: Floats = np.where((mean > 0) & (n > 1), np.sqrt(squares / (n - 1)) / mean, np.nan)
+    return cv
+
+
+def expected_variation(counts: Floats, context_sizes: Floats) -> Floats:
+    """Return the coefficient of variation to expect were a value strewn over conversations at random.
+
+    Given K of N conversations with the value, its counts in the contexts are multivariate hypergeometric, so the
+    variance of the rates (with n - 1) has mean p (1 - p) N / (N - 1) mean(1 / n_c) with p = K / N; its root over p
+    is returned. Exact for K = 1 and equal sizes (the root of the number of contexts).
+
+    Parameters
+    ----------
+    counts
+        K of each value, within the contexts.
+    context_sizes
+        n_c, conversations of each context.
+    """
+    total = float(context_sizes.sum())
+    if len(context_sizes) < 2 or total < 2:
+        return np.full(len(counts), np.nan)
+    share = counts / total
+    with np.errstate(divide="ignore", invalid="ignore"):
+        spread = share * (1 - share) * total / (total - 1) * float(np.mean(1 / context_sizes))
+        expected: Floats = np.where(share > 0, np.sqrt(spread) / share, np.nan)
+    return expected
+
+
+def context_rates(values: sparse.csr_array, contexts: sparse.csr_array, weights: Floats | None = None) -> Floats:
+    """Return the share of each context's conversations (columns) that hold each value (rows).
+
+    Contexts without a conversation are NaN. `weights` counts a conversation more than once.
+    """
+    weight = np.ones(values.shape[0]) if weights is None else weights
+    weighted = contexts.astype(float).multiply(weight[:, None])
+    counts = np.asarray((values.T.astype(float) @ sparse.csr_array(weighted)).todense())
+    sizes = np.asarray(weighted.sum(axis=0)).ravel()
+    with np.errstate(divide="ignore", invalid="ignore"):
+        rates: Floats = np.where(sizes > 0, counts / sizes, np.nan)
+    return rates
+
+
+def variation_interval(
+    values: sparse.csr_array,
+    contexts: sparse.csr_array,
+    units: NDArray[np.int64],
+    draws: int,
+    seed: int,
+    confidence: float = 0.95,
+) -> tuple[Floats, Floats]:
+    """Return an interval of each value's coefficient of variation from a bootstrap over units.
+
+    Parameters
+    ----------
+    units
+        Index from 0 of the user (or the conversation itself) that each conversation belongs to.
+
+    Notes
+    -----
+    Estimate plus and minus the normal quantile times the bootstrap's standard error, cut to the possible range
+    [0, sqrt(contexts)]. Percentiles would not do: resampling adds chance variation a second time, so they sit
+    too high and for rare values miss the estimate.
+    """
+    estimate = coefficient_of_variation(context_rates(values, contexts))
+    n_units = int(units.max(initial=-1)) + 1
+    if draws < 2 or n_units < 2 or contexts.shape[1] < 2:
+        nothing = np.full(len(estimate), np.nan)
+        return nothing, nothing.copy()
+    rng = np.random.default_rng(seed)
+    share = np.full(n_units, 1 / n_units)
+    # Running moments: the resamples of all values would not fit in memory at once.
+    count, total, squares = (np.zeros(len(estimate)) for _ in range(3))
+    for _ in range(draws):
+        weights = rng.multinomial(n_units, share).astype(float)[units]
+        shift = coefficient_of_variation(context_rates(values, contexts, weights)) - estimate
+        known = ~np.isnan(shift)
+        shift = np.where(known, shift, 0.0)
+        count += known
+        total += shift
+        squares += shift**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (squares - total**2 / count) / (count - 1)
+        half = float(norm.isf((1 - confidence) / 2)) * np.sqrt(np.maximum(variance, 0.0))
+    bound = np.maximum(np.sqrt(contexts.shape[1]), estimate)
+    return np.maximum(estimate - half, 0.0), np.minimum(estimate + half, bound)

@@ -1,0 +1,69 @@
+# What a language model reads off the conversations.
+
+
+rule screen:
+    input:
+        redacted="data/interim/redacted.parquet",
+        prompts=files_below("workflow/prompts"),
+    output:
+        screened="data/interim/screened.parquet",
+        screening="data/interim/screening.parquet",
+        rejects="data/interim/screen_rejects.parquet",
+        metrics="results/metrics/screen.json",
+    log:
+        "logs/screen.log",
+    benchmark:
+        "logs/benchmarks/screen.tsv"
+    threads: workflow.cores
+    params:
+        **keys(
+            "screen",
+            "llm.provider",
+            "llm.model",
+            "llm.temperature",
+            "llm.max_failed_share",
+        ),
+        prompts="workflow/prompts",
+    message:
+        "Keep the subjective conversations."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues screen "
+        "--redacted {input.redacted} "
+        "--prompts {params.prompts} "
+        "--screened {output.screened} "
+        "--screening {output.screening} "
+        "--rejects {output.rejects} "
+        "--metrics {output.metrics}"
+
+
+rule extract:
+    input:
+        screened="data/interim/screened.parquet",
+        prompts=files_below("workflow/prompts"),
+    output:
+        annotations="data/interim/annotations.parquet",
+        rejects="data/interim/extract_rejects.parquet",
+        metrics="results/metrics/extract.json",
+    log:
+        "logs/extract.log",
+    benchmark:
+        "logs/benchmarks/extract.tsv"
+    threads: workflow.cores
+    params:
+        **keys(
+            "extract",
+            "llm.provider",
+            "llm.model",
+            "llm.temperature",
+            "llm.max_failed_share",
+        ),
+        prompts="workflow/prompts",
+    message:
+        "Read values, response type and task off each conversation."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues extract "
+        "--screened {input.screened} "
+        "--prompts {params.prompts} "
+        "--annotations {output.annotations} "
+        "--rejects {output.rejects} "
+        "--metrics {output.metrics}"

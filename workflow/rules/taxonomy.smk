@@ -1,0 +1,96 @@
+# From strings to a named hierarchy.
+
+
+rule canonicalize:
+    input:
+        annotations="data/interim/annotations.parquet",
+    output:
+        mentions="data/interim/mentions.parquet",
+        vocabulary="data/interim/vocabulary.parquet",
+        metrics="results/metrics/canonicalize.json",
+    log:
+        "logs/canonicalize.log",
+    benchmark:
+        "logs/benchmarks/canonicalize.tsv"
+    params:
+        **keys("canonicalize", "embed.model"),
+    message:
+        "Merge the spellings of one value."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues canonicalize "
+        "--annotations {input.annotations} "
+        "--mentions {output.mentions} "
+        "--vocabulary {output.vocabulary} "
+        "--metrics {output.metrics}"
+
+
+rule embed:
+    input:
+        vocabulary="data/interim/vocabulary.parquet",
+    output:
+        embeddings="data/interim/embeddings.parquet",
+    log:
+        "logs/embed.log",
+    benchmark:
+        "logs/benchmarks/embed.tsv"
+    threads: workflow.cores
+    params:
+        **keys("embed.model"),
+    message:
+        "Turn values and tasks into vectors."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues embed "
+        "--vocabulary {input.vocabulary} "
+        "--embeddings {output.embeddings}"
+
+
+rule cluster:
+    input:
+        embeddings="data/interim/embeddings.parquet",
+        vocabulary="data/interim/vocabulary.parquet",
+    output:
+        clusters="data/interim/clusters.parquet",
+        metrics="results/metrics/cluster.json",
+    log:
+        "logs/cluster.log",
+    benchmark:
+        "logs/benchmarks/cluster.tsv"
+    threads: workflow.cores
+    params:
+        **keys("cluster"),
+    message:
+        "Build the hierarchy of every facet."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues cluster "
+        "--embeddings {input.embeddings} "
+        "--vocabulary {input.vocabulary} "
+        "--clusters {output.clusters} "
+        "--metrics {output.metrics}"
+
+
+rule name:
+    input:
+        clusters="data/interim/clusters.parquet",
+        embeddings="data/interim/embeddings.parquet",
+        vocabulary="data/interim/vocabulary.parquet",
+        prompts=files_below("workflow/prompts"),
+    output:
+        taxonomy="data/interim/taxonomy.parquet",
+        metrics="results/metrics/name.json",
+    log:
+        "logs/name.log",
+    benchmark:
+        "logs/benchmarks/name.tsv"
+    params:
+        **keys("name", "llm.provider", "llm.model"),
+        prompts="workflow/prompts",
+    message:
+        "Name the clusters."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues name "
+        "--clusters {input.clusters} "
+        "--embeddings {input.embeddings} "
+        "--vocabulary {input.vocabulary} "
+        "--prompts {params.prompts} "
+        "--taxonomy {output.taxonomy} "
+        "--metrics {output.metrics}"

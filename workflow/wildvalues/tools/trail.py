@@ -1,0 +1,101 @@
+"""`wildvalues trail ID`: follow one conversation from the raw log to the published numbers it enters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import click
+import pandas as pd
+
+from wildvalues.errors import InputError
+from wildvalues.files import read_table
+
+INTERIM = Path("data/interim")
+TABLES = Path("results/tables")
+
+
+@click.command("trail", help="Follow one conversation from the raw log to the numbers it enters (private output).")
+@click.argument("conversation_id")
+@click.option("--show-text", is_flag=True, help="also print quotes and the redacted text")
+def command(conversation_id: str, show_text: bool) -> None:
+    """Run `wildvalues trail`."""
+    for line in trail(conversation_id, show_text=show_text):
+        click.echo(line)
+
+
+def trail(conversation_id: str, *, show_text: bool) -> list[str]:
+    """Return a line for each step a conversation took, each with the file where it happened.
+
+    Raises
+    ------
+    InputError
+        When no such conversation was read.
+    """
+    step = f"{{:<14}}{{}}  [{INTERIM}/{{}}]".format
+    read = _rows("conversations", conversation_id)
+    if read.empty:
+        raise InputError(f"{conversation_id}: no such conversation in {INTERIM}/conversations.parquet; check the id")
+    first = read.iloc[0]
+    lines = [
+        step("ingest", f"{len(first['messages'])} messages, source {first['source']}", "conversations.parquet"),
+    ]
+    if _rows("sample", conversation_id).empty:
+        return [*lines, step("sample", "not in the sample: the trail ends here", "sample.parquet")]
+    lines.append(step("sample", "in the sample", "sample.parquet"))
+
+    masked = _rows("redactions", conversation_id)
+    counts = ", ".join(f"{number} {kind}" for kind, number in masked["kind"].value_counts().sort_index().items())
+    lines.append(step("redact", counts or "nothing to mask", "redactions.parquet"))
+    if show_text:
+        redacted = _rows("redacted", conversation_id).iloc[0]
+        lines += [f"    {message['role']}: {message['content']}" for message in redacted["messages"]]
+
+    judged = _rows("screening", conversation_id)
+    if judged.empty:
+        return [*lines, step("screen", "rejected, see screen_rejects.parquet", "screening.parquet")]
+    score = judged.iloc[0]
+    verdict = "subjective" if score["subjective"] else "objective: the trail ends here"
+    lines.append(step("screen", f"subjectivity {score['subjectivity']:.2f}, {verdict}", "screening.parquet"))
+    if not score["subjective"]:
+        return lines
+
+    items = _rows("annotations", conversation_id)
+    if items.empty:
+        return [*lines, step("extract", "rejected, see extract_rejects.parquet", "annotations.parquet")]
+    for item in items.itertuples():
+        quote = f' "{item.quote}"' if show_text and item.quote else ""
+        label = "none" if pd.isna(item.label) else item.label
+        lines.append(step("extract", f"{item.facet}: {label}{quote}", "annotations.parquet"))
+    return lines + _to_numbers(conversation_id)
+
+
+def _to_numbers(conversation_id: str) -> list[str]:
+    taxonomy = read_table(INTERIM / "taxonomy.parquet").set_index(["facet", "node_id"])
+    published = pd.read_csv(TABLES / "frequencies.csv", dtype={"node_id": str}, keep_default_na=False)
+    published = published.set_index(["facet", "node_id"])
+    lines = []
+    for mention in _rows("mentions", conversation_id).itertuples():
+        path = []
+        node: str | None = str(mention.value)
+        while node is not None and (mention.facet, node) in taxonomy.index:
+            entry = taxonomy.loc[(mention.facet, node)]
+            path.append((node, str(entry["name"])))
+            node = None if pd.isna(entry["parent_id"]) else str(entry["parent_id"])
+        names = " < ".join(name for _, name in path)
+        lines.append(f"{'taxonomy':<14}{mention.facet}: {names}  [{INTERIM}/taxonomy.parquet]")
+        for node_id, name in path:
+            key = (mention.facet, node_id)
+            if key in published.index:
+                row = published.loc[key]
+                lines.append(
+                    f"{'  counted in':<14}{name}: {row['n_conversations']} of {row['n_base']} conversations"
+                    f"  [{TABLES}/frequencies.csv, level {row['level']}]"
+                )
+            else:
+                lines.append(f"{'  withheld':<14}{name}: under the thresholds of `disclose`")
+    return lines
+
+
+def _rows(table: str, conversation_id: str) -> pd.DataFrame:
+    frame = read_table(INTERIM / f"{table}.parquet")
+    return frame[frame["conversation_id"] == conversation_id]

@@ -66,12 +66,12 @@ def _append(url: str, partial: Path, have: int) -> Iterator[int]:
     request = urllib.request.Request(url, headers={"User-Agent": "wildvalues"})
     if have:
         request.add_header("Range", f"bytes={have}-")
-    with urllib.request.urlopen(request, timeout=_TIMEOUT_S) as reply:
-        # A server that does not know ranges sends it all again.
-        with partial.open("ab" if have and reply.status == 206 else "wb") as handle:
-            while block := reply.read(_BLOCK):
-                handle.write(block)
-                yield len(block)
+    reply = urllib.request.urlopen(request, timeout=_TIMEOUT_S)
+    # A server that does not know ranges sends it all again.
+    with reply, partial.open("ab" if have and reply.status == 206 else "wb") as handle:
+        while block := reply.read(_BLOCK):
+            handle.write(block)
+            yield len(block)
 
 
 def from_wheels(

@@ -243,8 +243,9 @@ def _local(name: str) -> Weights:
 def _hash(path: Path) -> str:
     """Sha256 of a file, remembered until its size or its time of change does."""
     state = path.stat()
-    key = {"path": str(path.resolve()), "size": state.st_size, "mtime_ns": state.st_mtime_ns}
-    note = models_folder() / "hashes" / f"{sha256_text(key['path'])[:16]}.json"
+    where = str(path.resolve())
+    key = {"path": where, "size": state.st_size, "mtime_ns": state.st_mtime_ns}
+    note = models_folder() / "hashes" / f"{sha256_text(where)[:16]}.json"
     try:
         remembered = json.loads(note.read_text("utf-8"))
         if all(remembered[name] == value for name, value in key.items()):

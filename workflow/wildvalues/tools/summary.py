@@ -50,7 +50,8 @@ def summary(params: Params) -> str:
         f"{found['screen'].get('subjective', 0):,} subjective; "
         f"{found['canonicalize'].get('values_ai_values', 0):,} distinct AI values.",
         f"  Read by {params.llm.model} ({params.llm.provider}); {_quality()}",
-        f"  Published from {params.disclose.min_conversations} conversations and {params.disclose.min_users} users a cell.",
+        f"  Published cells hold at least {params.disclose.min_conversations} conversations "
+        f"of {params.disclose.min_users} users.",
     ]
     if found["ingest"].get("demo_conversations"):
         lines.append("  Demonstration data: these conversations were written for this project and show nothing about")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import click
 import pandas as pd
@@ -62,31 +63,32 @@ def trail(conversation_id: str, *, show_text: bool) -> list[str]:
     items = _rows("annotations", conversation_id)
     if items.empty:
         return [*lines, step("extract", "rejected, see extract_rejects.parquet", "annotations.parquet")]
-    for item in items.itertuples():
-        quote = f' "{item.quote}"' if show_text and item.quote else ""
-        label = "none" if pd.isna(item.label) else item.label
-        lines.append(step("extract", f"{item.facet}: {label}{quote}", "annotations.parquet"))
+    for item in _records(items):
+        quote = f' "{item["quote"]}"' if show_text and item["quote"] else ""
+        label = item["label"] or "none"
+        lines.append(step("extract", f"{item['facet']}: {label}{quote}", "annotations.parquet"))
     return lines + _to_numbers(conversation_id)
 
 
 def _to_numbers(conversation_id: str) -> list[str]:
-    taxonomy = read_table(INTERIM / "taxonomy.parquet").set_index(["facet", "node_id"])
+    taxonomy = {(row["facet"], row["node_id"]): row for row in _records(read_table(INTERIM / "taxonomy.parquet"))}
     published = pd.read_csv(TABLES / "frequencies.csv", dtype={"node_id": str}, keep_default_na=False)
-    published = published.set_index(["facet", "node_id"])
+    numbers = {(row["facet"], row["node_id"]): row for row in _records(published)}
     lines = []
-    for mention in _rows("mentions", conversation_id).itertuples():
+    for mention in _records(_rows("mentions", conversation_id)):
+        facet = str(mention["facet"])
         path = []
-        node: str | None = str(mention.value)
-        while node is not None and (mention.facet, node) in taxonomy.index:
-            entry = taxonomy.loc[(mention.facet, node)]
+        node: str | None = str(mention["value"])
+        while node is not None and (facet, node) in taxonomy:
+            entry = taxonomy[facet, node]
             path.append((node, str(entry["name"])))
             node = None if pd.isna(entry["parent_id"]) else str(entry["parent_id"])
         names = " < ".join(name for _, name in path)
-        lines.append(f"{'taxonomy':<14}{mention.facet}: {names}  [{INTERIM}/taxonomy.parquet]")
+        lines.append(f"{'taxonomy':<14}{facet}: {names}  [{INTERIM}/taxonomy.parquet]")
         for node_id, name in path:
-            key = (mention.facet, node_id)
-            if key in published.index:
-                row = published.loc[key]
+            key = (facet, node_id)
+            if key in numbers:
+                row = numbers[key]
                 lines.append(
                     f"{'  counted in':<14}{name}: {row['n_conversations']} of {row['n_base']} conversations"
                     f"  [{TABLES}/frequencies.csv, level {row['level']}]"
@@ -99,3 +101,7 @@ def _to_numbers(conversation_id: str) -> list[str]:
 def _rows(table: str, conversation_id: str) -> pd.DataFrame:
     frame = read_table(INTERIM / f"{table}.parquet")
     return frame[frame["conversation_id"] == conversation_id]
+
+
+def _records(frame: pd.DataFrame) -> list[dict[str, Any]]:
+    return [{str(key): value for key, value in row.items()} for row in frame.to_dict("records")]

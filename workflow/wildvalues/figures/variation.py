@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pandas as pd
 
 from wildvalues.figures import marks, style
@@ -33,14 +35,15 @@ def chosen(material: Material, each: int = EACH) -> pd.DataFrame:
     if table.empty:
         return table.assign(part="")
     contexts = table.groupby("context_level")["n_contexts"].max()
-    sizes: dict[int, int] = contexts.to_dict()
+    sizes: dict[Any, Any] = contexts.to_dict()
     level = min(sizes, key=lambda key: (-sizes[key], key))
     table = table[table["context_level"] == level]
     table = table.sort_values(["n_conversations", "name", "node_id"], ascending=[False, True, True], kind="stable")
     table = table.head(POOL).sort_values(["cv", "name", "node_id"], kind="stable")
     each = min(each, (len(table) + 1) // 2)
     low, high = table.head(each).assign(part="steady"), table.tail(len(table) - each).tail(each).assign(part="varying")
-    return pd.concat([low, high])
+    chosen_rows: pd.DataFrame = pd.concat([low, high])
+    return chosen_rows
 
 
 def make(material: Material) -> Drawn:

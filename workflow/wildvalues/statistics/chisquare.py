@@ -1,4 +1,4 @@
-"""Is a whole table of values by contexts more than chance? Chi-square tests that know about several values a conversation.
+"""Is a whole table of values by contexts more than chance? Chi-square tests for several values a conversation.
 
 A conversation holds many values, so the cells of a value x context table are not a multinomial sample. Where
 both sides are exclusive the test is Pearson's. Otherwise it is the sum of the marginal tables' chi-squares with

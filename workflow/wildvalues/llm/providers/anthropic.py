@@ -82,7 +82,10 @@ class AnthropicProvider:
         if base_url:
             own = {"api_key": os.environ.get("WILDVALUES_API_KEY", "none"), "base_url": base_url}
         # Waiting and trying again is the runner's business: it knows the budget and when to stop.
-        self._client = anthropic.Anthropic(timeout=params.llm.timeout_s, max_retries=0, **own)
+        try:
+            self._client = anthropic.Anthropic(timeout=params.llm.timeout_s, max_retries=0, **own)
+        except anthropic.AnthropicError as error:
+            raise FatalError(f"llm.provider is anthropic, but its sign-in cannot be used: {_short(error)}") from None
         if not own and not key and self._client.auth_token is None and self._client.credentials is None:
             self._client.close()
             raise FatalError(

@@ -56,5 +56,7 @@ def save(figure: Figure, stem: Path) -> None:
     """Write a figure as ``<stem>.pdf``, ``.svg`` and ``.png``; equal figures give equal bytes."""
     for kind, metadata in _METADATA.items():
         buffer = io.BytesIO()
-        figure.savefig(buffer, format=kind, metadata=metadata)
+        # The paper's watermark has to show through; on a screen of any colour a figure needs its white ground.
+        ground = "none" if kind == "pdf" else "white"
+        figure.savefig(buffer, format=kind, metadata=metadata, facecolor=ground)
         stem.with_name(f"{stem.name}.{kind}").write_bytes(buffer.getvalue())

@@ -72,7 +72,7 @@ def write_build(study: Study, figures: Path, build: Path) -> None:
     """Write ``numbers.tex``, ``captions.tex`` and ``tables/*.tex`` into the new folder `build`."""
     (build / "tables").mkdir(parents=True)
     (build / "numbers.tex").write_text(commands(macros(study), flags(study)), "utf-8")
-    captions = {f"Caption{_camel(name)}": escape(_caption(figures / f"{name}.txt")) for name in FIGURES}
+    captions = {f"Caption{_camel(name)}": _caption(figures / f"{name}.txt") for name in FIGURES}
     (build / "captions.tex").write_text(commands(captions, {}), "utf-8")
     for name, write in TABLES.items():
         (build / "tables" / f"{name}.tex").write_text(write(study), "utf-8")
@@ -80,9 +80,11 @@ def write_build(study: Study, figures: Path, build: Path) -> None:
 
 def _caption(path: Path) -> str:
     try:
-        return path.read_text("utf-8")
+        text = escape(path.read_text("utf-8"))
     except FileNotFoundError:
         raise InputError(f"{path}: no such caption; run `wildvalues plot`, or `snakemake --cores 8`") from None
+    # A number stays on the line of its sign.
+    return text.replace("n = ", "$n$~=~").replace(r" \%", r"\,\%")
 
 
 def _camel(name: str) -> str:

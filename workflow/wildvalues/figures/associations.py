@@ -28,6 +28,11 @@ COLUMNS = [
 ]
 
 
+def panels(material: Material, column_facet: str) -> int:
+    """Return how many contexts of a facet the figure has panels for: `plot.contexts`, and one row of human values."""
+    return material.plot.contexts if column_facet == "task" else max(1, min(PANELS_A_ROW, material.plot.contexts))
+
+
 def selected(material: Material, column_facet: str, contexts: int) -> pd.DataFrame:
     """Return the rows of the `contexts` most distinctive contexts, the most disproportionate AI values in each.
 
@@ -58,11 +63,7 @@ def selected(material: Material, column_facet: str, contexts: int) -> pd.DataFra
 
 def make(material: Material) -> Drawn:
     """Draw one panel of bars for every selected task cluster and human value."""
-    contexts = material.plot.contexts
-    parts = {
-        "task": selected(material, "task", contexts),
-        "human_values": selected(material, "human_values", max(1, min(PANELS_A_ROW, contexts))),
-    }
+    parts = {facet: selected(material, facet, panels(material, facet)) for facet in ("task", "human_values")}
     data = pd.concat(list(parts.values()))
     if data.empty:
         return Drawn.nothing("No pair of AI value and context is frequent enough to be published.", COLUMNS)

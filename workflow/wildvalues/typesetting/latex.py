@@ -139,12 +139,12 @@ class Column:
 
 
 def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], absent: str, *, across_pages: bool = False) -> str:
-    """Write a table of cells that are LaTeX already; a sentence stands for a table without rows.
+    r"""Write a table of cells that are LaTeX already; a sentence stands for a table without rows.
 
     Parameters
     ----------
     across_pages
-        Let the table break across pages, with its header repeated.
+        Let the table break across pages, with its header repeated; the source defines ``\\wvtablecaption``.
     """
     if not rows:
         return f"\\wvabsent{{{escape(absent)}}}\n"
@@ -154,8 +154,8 @@ def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], absent: str,
     if across_pages:
         widths = kinds.replace("X", r">{\raggedright\arraybackslash}p{0.54\linewidth}")
         return (
-            f"\\begin{{longtable}}{{@{{}}{widths}@{{}}}}\n\\toprule\n{header}\n\\midrule\n\\endhead\n"
-            f"\\bottomrule\n\\endfoot\n{body}\n\\end{{longtable}}\n"
+            f"\\begin{{longtable}}{{@{{}}{widths}@{{}}}}\n\\wvtablecaption\\\\\n\\toprule\n{header}\n\\midrule\n"
+            f"\\endfirsthead\n\\toprule\n{header}\n\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n{body}\n\\end{{longtable}}\n"
         )
     widths = kinds.replace("X", r">{\raggedright\arraybackslash}X")
     start, end = (r"\begin{tabularx}{\linewidth}", "tabularx") if "X" in kinds else (r"\begin{tabular}", "tabular")

@@ -63,7 +63,6 @@ def _flow(study: Study) -> dict[str, str]:
     numbers = {
         "Read": ("ingest", "conversations"),
         "Unreadable": ("ingest", "rejected"),
-        "Files": ("ingest", "files"),
         "Sampled": ("sample", "conversations"),
         "Duplicates": ("sample", "duplicates"),
         "Users": ("sample", "users"),
@@ -84,6 +83,7 @@ def _flow(study: Study) -> dict[str, str]:
         "AiDropped": ("canonicalize", "dropped_ai_values"),
     }
     return {name: escape(study.counted(*place)) for name, place in numbers.items()} | {
+        "Files": plural(study.metric("ingest", "files") or 0, "input file"),
         "SubjectiveShare": escape(percent(subjective / judged if judged and subjective is not None else None)),
         "AiPerConversation": escape(decimal(ai / annotated if annotated and ai is not None else None, 1)),
         "Calls": count(study.total("calls")),
@@ -156,7 +156,7 @@ def _ranked(table: pd.DataFrame, column: str) -> str:
 
 def _interval(row: Any | None) -> str:
     if row is None:
-        return escape(percent(None))
+        return r"\emph{too few to publish}"
     return escape(f"{percent(row.share)} % ({percent(row.share_low)}–{percent(row.share_high)})").replace(
         r" \%", r"\,\%"
     )
@@ -298,5 +298,5 @@ def _disclosed(study: Study) -> dict[str, str]:
     return {
         "Published": count(added("published_")),
         "Suppressed": count(added("suppressed_")),
-        "Withheld": count(study.disclosure.get("withheld_names")),
+        "Withheld": plural(study.disclosure.get("withheld_names") or 0, "name"),
     }

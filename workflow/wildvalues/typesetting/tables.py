@@ -67,7 +67,7 @@ def _response_types(study: Study) -> str:
 def _associations(study: Study) -> str:
     cells = []
     for facet in ("task", "human_values"):
-        rows = associations.selected(study.material, facet, study.params.plot.contexts)
+        rows = associations.selected(study.material, facet, associations.panels(study.material, facet))
         previous = None
         for row in records(rows):
             first = row.column_id != previous

@@ -11,7 +11,7 @@ import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
 
-_CACHE_KIB = 64 * 1024
+_CACHE_KIB = 16 * 1024
 
 
 class Spool:

@@ -12,8 +12,10 @@ import pyarrow.parquet as pq
 from wildvalues.sources.settle import Entry
 from wildvalues.tables import CONVERSATIONS
 
-# Rows to a row group. Fixed, so that the bytes depend on the rows alone; small, since rows are whole conversations.
-_GROUP = 2_000
+# A row group ends at so many rows or characters, whichever comes first: fixed, so that the bytes depend on the rows
+# alone, and small, since a row is a whole conversation.
+_GROUP_ROWS = 10_000
+_GROUP_CHARS = 8 * 2**20
 
 
 class ConversationWriter:
@@ -24,6 +26,7 @@ class ConversationWriter:
             path, CONVERSATIONS.schema, compression="zstd", compression_level=3, version="2.6"
         )
         self._rows: list[dict[str, object]] = []
+        self._chars = 0
 
     def __enter__(self) -> ConversationWriter:
         return self
@@ -41,12 +44,15 @@ class ConversationWriter:
                 "messages": [{"role": message.role, "content": message.content} for message in entry.messages],
             }
         )
-        if len(self._rows) == _GROUP:
+        self._chars += sum(len(message.content) for message in entry.messages)
+        if len(self._rows) == _GROUP_ROWS or self._chars >= _GROUP_CHARS:
             self._flush()
 
     def _flush(self) -> None:
-        self._writer.write_table(pa.Table.from_pylist(self._rows, schema=CONVERSATIONS.schema), row_group_size=_GROUP)
+        table = pa.Table.from_pylist(self._rows, schema=CONVERSATIONS.schema)
+        self._writer.write_table(table, row_group_size=_GROUP_ROWS)
         self._rows.clear()
+        self._chars = 0
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import os
 import re
 import shutil
 import time
@@ -37,9 +36,8 @@ class Declared:
     git_sha1: str | None = None
 
 
-def client() -> httpx.Client:
-    """Return a client that follows redirects and sends HF_TOKEN, if that is set, to the hub alone."""
-    token = os.environ.get("HF_TOKEN")
+def client(token: str | None = None) -> httpx.Client:
+    """Return a client that follows redirects; the token is not sent on to another host."""
     headers = {"accept-encoding": "identity"} | ({"authorization": f"Bearer {token}"} if token else {})
     return httpx.Client(follow_redirects=True, timeout=httpx.Timeout(60, connect=20), headers=headers)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import fnmatch
+import os
 from pathlib import Path
 
 import click
@@ -44,7 +45,8 @@ def _fetch(name: str, entry: Corpus, folder: Path, base_url: str, pattern: str) 
     if not wanted:
         paths = ", ".join(file.path for file in entry.files[:4])
         raise InputError(f"fetch: no file of {name} matches --files {pattern!r}; there are {paths} and so on")
-    with client() as http:
+    # The token is the hub's; a mirror has no business with it.
+    with client(os.environ.get("HF_TOKEN") if base_url == HUB else None) as http:
         for file in wanted:
             url = f"{base_url}/{entry.repository}/resolve/{entry.revision}/{file.path}"
             new = download(http, url, folder / file.path, sha256=file.sha256)

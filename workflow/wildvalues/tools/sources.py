@@ -14,9 +14,9 @@ from wildvalues.sources.table import Table
 @click.command("sources")
 def command() -> None:
     """List the log formats that `ingest` reads."""
-    for source in (*SOURCES, Table):
-        click.echo(f"{source.name:<16}{source.summary}")
-        click.echo(f"{'':<16}recognised by {source.recognised_by}")
+    formats = [(source.name, source.summary, source.recognised_by) for source in SOURCES]
+    for name, summary, recognised_by in [*formats, (Table.name, Table.summary, Table.recognised_by)]:
+        click.echo(f"{name:<16}{summary}\n{'':<16}recognised by {recognised_by}")
     files = (
         f"Files may end in {', '.join(SUFFIXES)}; text files also in .gz or .zst. Other files of a folder are left out."
     )

@@ -112,8 +112,11 @@ def load(embeddings: pd.DataFrame, vocabulary: pd.DataFrame) -> dict[str, tuple[
     InputError
         When a value has no vector or a vector no value: the tables come from different runs.
     """
-    joined = vocabulary[["facet", "value", "n_conversations"]].merge(
-        embeddings[["facet", "value", "vector"]], on=["facet", "value"], how="outer", indicator=True
+    # As objects: pandas cannot join empty columns of Arrow strings.
+    keys = {"facet": object, "value": object}
+    joined = vocabulary[["facet", "value", "n_conversations"]].astype(keys)
+    joined = joined.merge(
+        embeddings[["facet", "value", "vector"]].astype(keys), on=["facet", "value"], how="outer", indicator=True
     )
     unmatched = int((joined["_merge"] != "both").sum())
     if unmatched:

@@ -16,6 +16,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from wildvalues.errors import InputError
+from wildvalues.llm import memo_care
 from wildvalues.llm.memo import JOURNAL_VARIABLE, Memo, memo_key, read_journal
 from wildvalues.llm.memo_records import Damaged, Record, read_record, write_record
 from wildvalues.llm.types import Answer, Message, Request
@@ -149,6 +150,7 @@ def test_the_index_file_is_only_a_shortcut(folder: Path) -> None:
 _WRITER = """
 import sys
 from pathlib import Path
+from wildvalues.llm import memo_care
 from wildvalues.llm.memo import Memo
 from wildvalues.llm.types import Answer, Message, Request
 memo = Memo(Path(sys.argv[1]))
@@ -256,3 +258,90 @@ def test_a_large_memo_opens_fast_from_its_index(folder: Path) -> None:
         assert len(memo) == count
         assert memo.has_key(f"{7 * 0x9E3779B97F4A7C15 % 2**64:016x}" + "0" * 48)
     assert time.perf_counter() - start < 1
+
+
+def command(*words: str, folder: Path) -> tuple[int, str]:
+    done = subprocess.run(
+        [sys.executable, "-m", "wildvalues.cli", "memo", *words],
+        env={**os.environ, "WILDVALUES_MEMO": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    return done.returncode, done.stdout + done.stderr
+
+
+def test_an_export_holds_exactly_what_was_used_and_equal_answers_give_equal_bytes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    artefacts = []
+    for name, order in (("one", "abc"), ("two", "cab")):
+        journal = tmp_path / f"{name}.txt"
+        with Memo(tmp_path / name) as memo:
+            memo.put(question("of another study"), answer("x"))
+        monkeypatch.setenv(JOURNAL_VARIABLE, str(journal))
+        with Memo(tmp_path / name) as memo:
+            for text in order:
+                memo.put(question(text), answer(text))
+            memo.get(question("a"))
+            artefacts.append(tmp_path / f"{name}.jsonl.zst")
+            assert memo_care.export(memo, read_journal(journal), artefacts[-1]) == 3
+        monkeypatch.delenv(JOURNAL_VARIABLE)
+    assert artefacts[0].read_bytes() == artefacts[1].read_bytes()
+    with Memo(tmp_path / "empty", artefacts[:1]) as memo:
+        assert len(memo) == 3
+        assert memo.get(question("b")) == answer("b")
+
+
+def test_an_export_of_answers_that_are_not_there_makes_no_file(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "answers.jsonl.zst"
+    with Memo(folder) as memo, pytest.raises(InputError, match="1 of 1 answers are not in"):
+        memo_care.export(memo, ["ab" * 32], target)
+    assert not target.exists()
+
+
+def test_an_import_takes_in_what_is_new(folder: Path, tmp_path: Path) -> None:
+    target = tmp_path / "answers.jsonl.zst"
+    with Memo(tmp_path / "other") as memo:
+        for text in "ab":
+            memo.put(question(text), answer(text))
+        memo_care.export(memo, [memo_key(question(text)) for text in "ab"], target)
+    with Memo(folder) as memo:
+        memo.put(question("a"), answer("own"))
+        assert memo_care.take_in(memo, target) == (1, 1)
+        assert memo.get(question("a")) == answer("own")
+        assert memo.get(question("b")) == answer("b")
+
+
+def test_pruning_drops_damage_repetitions_and_a_model_but_no_segment_in_use(folder: Path) -> None:
+    for _ in range(2):
+        with Memo(folder) as memo:
+            memo.put_record(Record("ab" * 32, "m-1", answer("twice")))
+            memo.put_record(Record("cd" * 32, "m-2", answer("of the old model")))
+    damaged = min(folder.glob("*.jsonl"))
+    damaged.write_bytes(damaged.read_bytes() + b'{"key":"broken"}\n{"key":"half')
+    with Memo(folder) as in_use:
+        in_use.put(question("now"), answer("now"))
+        assert memo_care.prune(folder, lambda record: record.model == "m-2") == (1, 3, 2)
+        in_use.put(question("later"), answer("later"))
+    with Memo(folder) as memo:
+        assert memo.record("ab" * 32) == Record("ab" * 32, "m-1", answer("twice"))
+        assert memo.record("cd" * 32) is None
+        assert memo.get(question("now")) == answer("now")
+        assert memo.get(question("later")) == answer("later")
+    assert memo_care.survey(folder.glob("*.jsonl")).damaged == []
+
+
+def test_verify_names_each_damaged_line_and_fails(folder: Path) -> None:
+    with Memo(folder) as memo:
+        for text in "ab":
+            memo.put(question(text), answer(text))
+    assert command("verify", folder=folder) == (0, "2 answers in 1 files, all sound\n")
+    segment = the_segment(folder)
+    segment.write_bytes(segment.read_bytes().replace(b'"text":"a"', b'"text":"x"') + b"torn")
+    code, said = command("verify", folder=folder)
+    assert code == 2
+    assert f"{segment}:1: its checksum does not fit" in said
+    assert "harmless" in said
+    assert "Traceback" not in said
+    assert "1 answers" in command("stats", folder=folder)[1]

@@ -12,9 +12,11 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import CliRunner
 
 from wildvalues.errors import ModelError
 from wildvalues.llm import downloads, models
+from wildvalues.tools.model import command
 
 CONTENT = bytes(range(256)) * 40_000
 SHA256 = hashlib.sha256(CONTENT).hexdigest()
@@ -243,3 +245,10 @@ def test_requirements_expand_as_in_a_shell() -> None:
     assert downloads.expand("a-{1..3}==1") == ["a-1==1", "a-2==1", "a-3==1"]
     assert downloads.expand("a-{009..010}==1") == ["a-009==1", "a-010==1"]
     assert downloads.expand("a==1") == ["a==1"]
+
+
+def test_the_command_lists_and_gets_models(monkeypatch: pytest.MonkeyPatch, server: Server) -> None:
+    register(monkeypatch, {"url": server.url})
+    assert "not here" in CliRunner().invoke(command, ["list"]).output
+    assert SHA256 in CliRunner().invoke(command, ["get", "tiny"]).output
+    assert "MB  CC0, here" in CliRunner().invoke(command, ["list"]).output

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import contextlib
+import fcntl
 import os
 import secrets
 import tempfile
@@ -69,7 +71,10 @@ class SegmentReader:
     def line(self, offset: int) -> bytes:
         """Return the line at `offset`, newline included."""
         if self.handle is None:
-            self.handle = self.path.open("rb")
+            try:
+                self.handle = self.path.open("rb")
+            except OSError as error:
+                raise InputError(f"{self.path}: the memo changed meanwhile ({error.strerror}); run again") from None
         return _line_at(self.handle.fileno(), offset)
 
     def close(self) -> None:
@@ -100,6 +105,8 @@ class SegmentWriter:
                 folder.chmod(0o700)
             path = folder / name
             descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            with contextlib.suppress(OSError):  # a file system without locks: pruning there is the user's care
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except OSError as error:
             raise InputError(
                 f"{folder}: answers cannot be recorded here ({error.strerror}); "
@@ -138,6 +145,16 @@ class SegmentWriter:
         os.close(self._descriptor)
         keys = np.array(self._keys, np.uint64)
         _try_sidecar(self.path, keys, np.array(self._offsets, np.int64), self._position)
+
+
+def is_being_written(path: Path) -> bool:
+    """Say whether a living process writes this segment."""
+    with path.open("rb") as handle:
+        try:
+            fcntl.flock(handle.fileno(), fcntl.LOCK_SH | fcntl.LOCK_NB)
+        except OSError:
+            return True
+    return False
 
 
 def unpack_artefact(path: Path) -> SegmentReader:

@@ -15,8 +15,7 @@ def open_provider(params: Params, model: str | None = None) -> Provider:
     Parameters
     ----------
     model
-        Model for a provider that holds one (`embedded`); None takes ``llm.model``. The others take the model from
-        each request.
+        A model beside those of the parameters that requests may name.
 
     Raises
     ------
@@ -25,9 +24,10 @@ def open_provider(params: Params, model: str | None = None) -> Provider:
     """
     name = params.llm.provider
     if name == "embedded":
-        from wildvalues.llm.providers.embedded import EmbeddedProvider
+        from wildvalues.llm.providers.embedded_by_model import EmbeddedByModel
 
-        return EmbeddedProvider(model or params.llm.model)
+        names = {model, params.llm.model, *(request.model for request in params.extract.requests)} - {None}
+        return EmbeddedByModel({models.model_id(name): name for name in sorted(filter(None, names))})
     if name == "anthropic":
         from wildvalues.llm.providers.anthropic import AnthropicProvider
 

@@ -116,7 +116,8 @@ def _read(http: httpx.Client, url: str, partial: Path, size: int | None, pause: 
                     _check_status(response, url)
                     # A server that ignores the range sends the file from its beginning.
                     with partial.open("ab" if response.status_code == 206 else "wb") as handle:
-                        for block in response.iter_raw(2**20):
+                        # Blocks as they come: asking for a size would hold back, and lose, what precedes a break.
+                        for block in response.iter_raw():
                             handle.write(block)
                             shown.update(len(block))
                 if size is None or partial.stat().st_size >= size:

@@ -29,6 +29,8 @@ class SourceError(Exception):
 
 def megabytes(count: int) -> str:
     """Say a number of bytes the way people do."""
+    if count < 1e6:
+        return f"{count / 1e3:,.0f} kB"
     return f"{count / 1e6:,.0f} MB" if count < 1e9 else f"{count / 1e9:,.2f} GB"
 
 

@@ -88,7 +88,8 @@ def _distribution(axes: Axes, shares: pd.DataFrame) -> None:
         axes.hlines(y, 100 * part["share_low"], 100 * part["share_high"], color=style.INK, linewidth=0.8)
     marks.rows(axes, [words(kind) for kind in kinds], 1.45, style.NORMAL)
     marks.limit(axes, 100 * shares["share_high"].max())
-    axes.set_xlabel("% of conversations (plain: all subjective; hatched: with a human value)")
+    both = "% of conversations (plain: all subjective; hatched: with a human value)"
+    axes.set_xlabel(both if len(denominators) > 1 else f"% of {_DENOMINATORS[denominators[0]]}")
     style.grid(axes)
 
 
@@ -115,7 +116,7 @@ def _table(axes: Axes, cells: pd.DataFrame, height: float, line: float) -> None:
                 axes.text(0, y + block / 2, label.replace(" ", "\n"), va="center", fontsize=style.NORMAL)
             found = cells[(cells["facet"] == facet) & (cells["response_type"] == kind)]
             if found.empty:
-                axes.text(left + 0.06, y + block / 2, "none over the threshold", va="center", color=style.FAINT)
+                axes.text(left + 0.06, y + block / 2, "none to publish", va="center", color=style.FAINT)
             for k, row in enumerate(records(found)):
                 weight = style.INK if row.significant else style.FAINT
                 at = y + 0.03 + (k + 0.5) * line

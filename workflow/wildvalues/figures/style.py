@@ -46,6 +46,7 @@ _RC: dict[Any, Any] = {
     "axes.labelsize": NORMAL,
     "axes.linewidth": 0.6,
     "axes.edgecolor": INK,
+    "axes.facecolor": "none",
     "axes.spines.top": False,
     "axes.spines.right": False,
     "xtick.labelsize": SMALL,

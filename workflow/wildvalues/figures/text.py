@@ -6,6 +6,7 @@ import functools
 import unicodedata
 
 from matplotlib import font_manager
+from matplotlib.font_manager import FontProperties
 from matplotlib.ft2font import FT2Font
 
 from wildvalues.figures.style import FAMILY
@@ -15,17 +16,24 @@ _UNSET = "□"
 
 
 @functools.cache
-def _fonts() -> tuple[FT2Font, ...]:
-    return tuple(FT2Font(font_manager.findfont(family, fallback_to_default=False)) for family in FAMILY)
+def _faces(family: str) -> tuple[FT2Font, ...]:
+    """Return the upright, italic and bold face of a bundled family."""
+    found = []
+    for wanted in (FontProperties(), FontProperties(style="italic"), FontProperties(weight="bold")):
+        wanted.set_family([family])
+        font = FT2Font(font_manager.findfont(wanted, fallback_to_default=False))
+        font.set_size(100, 72)
+        found.append(font)
+    return tuple(found)
 
 
 @functools.cache
 def _advance(character: str) -> float | None:
-    """Width of a character in ems, or None when no bundled font can set it."""
-    for font in _fonts():
-        if font.get_char_index(ord(character)):
-            font.set_size(100, 72)
-            return float(font.load_char(ord(character)).linearHoriAdvance) / 65536 / 100
+    """Width of a character in ems, or None when no bundled family has it in every face that figures use."""
+    for family in FAMILY:
+        faces = _faces(family)
+        if all(font.get_char_index(ord(character)) for font in faces):
+            return max(font.load_char(ord(character)).linearHoriAdvance / 65536 / 100 for font in faces[:2])
     return None
 
 

@@ -43,6 +43,8 @@ _SYMBOLS = {
     "„": r"\quotedblbase{}",
     "‚": r"\quotesinglbase{}",
     "…": r"\textellipsis{}",
+    "⁄": "/",
+    "ς": r"\ensuremath{\varsigma}",
     "•": r"\textbullet{}",
     "·": r"\textperiodcentered{}",
     "→": r"\ensuremath{\to}",
@@ -72,10 +74,15 @@ _T1_LETTERS = frozenset(
     "ÀÁÂÃÄÅÆÇÈÉÊËÌÍÎÏÐÑÒÓÔÕÖØÙÚÛÜÝÞßàáâãäåæçèéêëìíîïðñòóôõöøùúûüýþÿ"
     "ĂăĄąĆćČčĎďĐđĘęĚěĞğĹĺĽľŁłŃńŇňŐőŒœŔŕŘřŚśŞşŠšŢţŤťŮůŰűŸŹźŻżŽž"
 )
-# Omicron and the accented letters have no command of their own.
+# Letters that look like Latin ones have no command of their own; accented ones lose their accent.
+_LATIN_LOOK = dict(zip("ΑΒΕΖΗΙΚΜΝΟΡΤΧο", "ABEZHIKMNOPTXo", strict=True))
 _GREEK = frozenset("αβγδεζηθικλμνξπρστυφχψωΓΔΘΛΞΠΣΥΦΨΩ")
 # A small frame in the place of a character that the paper's type lacks; the CSV tables hold the true name.
 UNSET = r"\wvunset{}"
+
+
+# Characters after which a word without a break may still be broken, or it would run into the next column.
+_LONGEST_RUN = 24
 
 
 def escape(text: str) -> str:
@@ -91,6 +98,8 @@ def _set(character: str) -> str:
         return character
     if character in _SYMBOLS:
         return _SYMBOLS[character]
+    if character in _LATIN_LOOK:
+        return _LATIN_LOOK[character]
     if character in _GREEK:
         name = unicodedata.name(character).rpartition(" ")[2].lower().replace("lamda", "lambda")
         return rf"\ensuremath{{\{name.capitalize() if character.isupper() else name}}}"
@@ -104,7 +113,11 @@ def _set(character: str) -> str:
 
 def elided(text: str, most: int = 60) -> str:
     """Escape `text` after cutting it to `most` characters: no cell of a table may be wider than its column."""
-    return escape(text if len(text) <= most else text[: most - 1].rstrip() + "…")
+    short = text if len(text) <= most else text[: most - 1].rstrip() + "…"
+    return " ".join(
+        r"\allowbreak{}".join(escape(word[i : i + _LONGEST_RUN]) for i in range(0, len(word), _LONGEST_RUN))
+        for word in short.split()
+    )
 
 
 def code(text: str) -> str:
@@ -132,29 +145,42 @@ def commands(texts: Mapping[str, str], flags: Mapping[str, bool]) -> str:
 
 @dataclass(frozen=True)
 class Column:
-    """A column of a table: header and alignment (``l``, ``r``, or ``X`` for text that may break)."""
+    """A column of a table: header and alignment: ``l``, ``r``, ``X`` for the rest of the line, or `wide`."""
 
     header: str
     align: str = "r"
 
 
-def table(columns: Sequence[Column], rows: Sequence[Sequence[str]], absent: str, *, across_pages: bool = False) -> str:
+def wide(share: float) -> str:
+    """Return the alignment of text that breaks within a share of the line."""
+    return rf">{{\raggedright\arraybackslash}}p{{{share:g}\linewidth}}"
+
+
+def table(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[str]],
+    absent: str,
+    *,
+    across_pages: bool = False,
+    heads: frozenset[int] = frozenset(),
+) -> str:
     r"""Write a table of cells that are LaTeX already; a sentence stands for a table without rows.
 
     Parameters
     ----------
     across_pages
-        Let the table break across pages, with its header repeated; the source defines ``\\wvtablecaption``.
+        Let the table break across pages, with its header repeated; the source defines ``\wvtablecaption``.
+    heads
+        Rows after which the page may not break.
     """
     if not rows:
         return f"\\wvabsent{{{escape(absent)}}}\n"
     header = " & ".join(rf"\textit{{{escape(column.header)}}}" if column.header else "" for column in columns) + r" \\"
-    body = "\n".join(" & ".join(cells) + r" \\" for cells in rows)
+    body = "\n".join(" & ".join(cells) + (r" \\*" if number in heads else r" \\") for number, cells in enumerate(rows))
     kinds = "".join(column.align for column in columns)
     if across_pages:
-        widths = kinds.replace("X", r">{\raggedright\arraybackslash}p{0.54\linewidth}")
         return (
-            f"\\begin{{longtable}}{{@{{}}{widths}@{{}}}}\n\\wvtablecaption\\\\\n\\toprule\n{header}\n\\midrule\n"
+            f"\\begin{{longtable}}{{@{{}}{kinds}@{{}}}}\n\\wvtablecaption\\\\\n\\toprule\n{header}\n\\midrule\n"
             f"\\endfirsthead\n\\toprule\n{header}\n\\midrule\n\\endhead\n\\bottomrule\n\\endfoot\n{body}\n\\end{{longtable}}\n"
         )
     widths = kinds.replace("X", r">{\raggedright\arraybackslash}X")

@@ -38,6 +38,9 @@ def flags(study: Study) -> dict[str, bool]:
         "HasVariation": not variation.chosen(study.material).empty,
         "HasExplicit": not study.tables["explicitness"].empty,
         "HasResponses": not study.tables["response_types"].empty,
+        "HasAssociations": any(
+            len(associations.selected(study.material, facet, 1)) for facet in ("task", "human_values")
+        ),
         "HasTaskTest": study.test("task") is not None,
         "HasHumanTest": study.test("human_values") is not None,
         "NamedByModel": bool(study.metric("name", "calls")),

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from wildvalues.figures import associations, variation
 from wildvalues.results import records
 from wildvalues.tables import RESULTS
-from wildvalues.typesetting.latex import Column, elided, escape, table
+from wildvalues.typesetting.latex import Column, elided, escape, table, wide
 from wildvalues.typesetting.study import Study
 from wildvalues.wording import (
     RESPONSE_TYPES,
@@ -65,27 +65,36 @@ def _response_types(study: Study) -> str:
 
 
 def _associations(study: Study) -> str:
-    cells = []
-    for facet in ("task", "human_values"):
+    columns = [
+        Column("AI value", wide(0.45)),
+        Column("n"),
+        Column("expected"),
+        Column("residual"),
+        Column("odds ratio"),
+    ]
+    cells: list[list[str]] = []
+    heads: list[int] = []
+    for facet, label in (("task", "Task"), ("human_values", "Human value")):
         rows = associations.selected(study.material, facet, associations.panels(study.material, facet))
         previous = None
         for row in records(rows):
-            first = row.column_id != previous
+            if row.column_id != previous:
+                heads.append(len(cells))
+                context = f"{label}: {elided(row.column_name, 80)} ({count(row.column_total)})"
+                cells.append([rf"\multicolumn{{{len(columns)}}}{{@{{}}l@{{}}}}{{\textbf{{{context}}}}}"])
             previous = row.column_id
-            mark = r"\textsuperscript{*}" if row.significant is True or row.significant == 1 else ""
+            mark = r"\rlap{\textsuperscript{*}}" if row.significant == 1 else ""
             cells.append(
                 [
-                    elided(row.column_name) if first else "",
-                    elided(row.row_name, 40),
+                    r"\hspace*{1em}" + elided(row.row_name),
                     count(row.observed),
                     escape(decimal(row.expected, 1)),
                     escape(decimal(row.residual, 1)) + mark,
                     escape(f"{decimal(row.odds_low, 1)}–{decimal(row.odds_high, 1)}"),
                 ]
             )
-    columns = [Column("task cluster or human value", "X"), Column("AI value", "l"), Column("n"), Column("expected")]
-    columns += [Column("residual"), Column("odds ratio")]
-    return table(columns, cells, "No pair is frequent enough to be published.", across_pages=True)
+    absent = "No pair is frequent enough to be published."
+    return table(columns, cells, absent, across_pages=True, heads=frozenset(heads))
 
 
 def _variation(study: Study) -> str:
@@ -197,6 +206,7 @@ def _taxonomy(study: Study) -> str:
     for row in records(tree):
         children.setdefault(row.parent_id, []).append(row)
     cells: list[list[str]] = []
+    heads: list[int] = []
 
     def visit(parent: str | None, depth: int) -> None:
         rows = [row for row in children.get(parent, []) if getattr(row, "level", 0) > 0]
@@ -209,17 +219,21 @@ def _taxonomy(study: Study) -> str:
             more = len(leaves) - _LEAVES_A_CLUSTER
             label = rf"\hspace*{{{depth}em}}" + (rf"\textbf{{{elided(name, 50)}}}" if depth == 0 else elided(name, 50))
             text = shown + (f"; {count(more)} more" if more > 0 else "")
+            if depth == 0:
+                heads.append(len(cells))
             cells.append([label, text, escape(percent(getattr(row, "share_mentions", None)))])
             visit(node, depth + 1)
 
     if levels and levels[0] > 0:
         visit(None, 0)
     columns = [
-        Column("cluster", r">{\raggedright\arraybackslash}p{0.32\linewidth}"),
-        Column("values", "X"),
+        Column("cluster", wide(0.32)),
+        Column("values", wide(0.56)),
         Column("%"),
     ]
-    return table(columns, cells, "No cluster is frequent enough to be published.", across_pages=True)
+    return table(
+        columns, cells, "No cluster is frequent enough to be published.", across_pages=True, heads=frozenset(heads)
+    )
 
 
 TABLES: dict[str, Callable[[Study], str]] = {

@@ -172,8 +172,9 @@ def test_another_seed_draws_another_sample() -> None:
 
 
 def test_output_bytes_are_equal_for_shuffled_rows(tmp_path: Path) -> None:
-    rows = [row(number) for number in range(50)]
-    first, second = run(tmp_path / "a", rows, size=30), run(tmp_path / "b", rows[::-1], size=30)
+    # More than one batch and one row group, whose borders must not show either.
+    rows = [row(number, conversation_id=f"c{number:05d}", said=f"{number} " * 3_000) for number in range(1_500)]
+    first, second = run(tmp_path / "a", rows, size=1_200), run(tmp_path / "b", rows[::-1], size=1_200)
     assert first.metrics == second.metrics
     assert (tmp_path / "a" / "sample.parquet").read_bytes() == (tmp_path / "b" / "sample.parquet").read_bytes()
 

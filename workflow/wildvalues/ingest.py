@@ -28,7 +28,7 @@ from wildvalues.sources.detect import detect
 from wildvalues.sources.dialogue import Message, dialogue, writable
 from wildvalues.sources.settle import Entry, settle
 from wildvalues.sources.spool import Spool, open_spool
-from wildvalues.sources.table_writer import ConversationWriter
+from wildvalues.sources.table_writer import ConversationWriter, as_row
 from wildvalues.stage import Stage
 from wildvalues.tables import REJECTS
 
@@ -222,7 +222,7 @@ def _take(writer: ConversationWriter, group: list[Entry], refused: Rejects, coun
     """Write the conversation of one id, or reject all that claim the id."""
     settled = settle(group)
     if settled.kept is not None:
-        writer.write(settled.kept)
+        writer.write(as_row(settled.kept))
         counts["conversations"] += 1
         counts["demo_conversations"] += settled.kept.source == DEMO_SOURCE
     counts["duplicates_merged"] += settled.merged

@@ -1,8 +1,8 @@
 """Stage sample: which conversations the study is about.
 
 Two passes. The first reads a batch of conversations at a time and keeps of each only what the choice needs;
-the second copies the chosen ones, so memory grows with the sample and not with the corpus. Every choice hangs
-on the seed and the conversation's id: the order of rows means nothing, and a larger sample contains a smaller.
+the second copies the chosen ones, so memory holds one batch of text. Every choice hangs on the seed and the
+conversation's id: the order of rows means nothing, and a larger sample contains a smaller.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 import pyarrow as pa
@@ -17,10 +18,11 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from wildvalues.errors import InputError
-from wildvalues.files import write_json, write_table
+from wildvalues.files import write_json
 from wildvalues.params import Params
 from wildvalues.progress import progress
 from wildvalues.sampling import choose, text_key
+from wildvalues.sources.table_writer import ConversationWriter
 from wildvalues.stage import Stage
 from wildvalues.tables import CONVERSATIONS
 
@@ -51,10 +53,9 @@ def run(params: Params, *, conversations: Path, sample: Path, metrics: Path) -> 
     known = pd.concat([_outline(batch) for batch in progress(_batches(conversations), label="sample")])
     known = known.reset_index(drop=True)
     chosen, steps = choose(known, params.sample, params.study.seed)
-    ids = pa.array(chosen["conversation_id"], pa.string())
-    kept = [batch.filter(pc.is_in(batch.column("conversation_id"), value_set=ids)) for batch in _batches(conversations)]
-    table = pa.Table.from_batches(kept, CONVERSATIONS.schema).sort_by("conversation_id")
-    write_table(table, sample, CONVERSATIONS.schema)
+    with ConversationWriter(sample) as writer:
+        for row in _rows(conversations, known, chosen):
+            writer.write(row)
     removed = dict.fromkeys(_STEPS, 0) | {step.name: step.removed for step in steps}
     write_json(
         {
@@ -71,6 +72,17 @@ def run(params: Params, *, conversations: Path, sample: Path, metrics: Path) -> 
     if params.sample.size is not None and len(chosen) < params.sample.size:
         _log.info("sample: sample.size asks for %d, only %d are there", params.sample.size, len(chosen))
     _log.info("sample: %d of %d conversations", len(chosen), len(known))
+
+
+def _rows(path: Path, known: pd.DataFrame, chosen: pd.DataFrame) -> Iterator[dict[str, Any]]:
+    """Yield the chosen conversations in the order of their ids."""
+    ids = pa.array(chosen["conversation_id"], pa.string())
+    kept = (batch.filter(pc.is_in(batch.column("conversation_id"), value_set=ids)) for batch in _batches(path))
+    if not known["conversation_id"].is_monotonic_increasing:
+        # Ingest writes in order; only a table made by hand is sorted here, in memory.
+        kept = iter(pa.Table.from_batches(kept, CONVERSATIONS.schema).sort_by("conversation_id").to_batches())
+    for batch in kept:
+        yield from batch.to_pylist()
 
 
 def _batches(path: Path) -> Iterator[pa.RecordBatch]:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import datetime
 from pathlib import Path
 from types import TracebackType
+from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -18,6 +20,19 @@ _GROUP_ROWS = 10_000
 _GROUP_CHARS = 8 * 2**20
 
 
+def as_row(entry: Entry) -> dict[str, Any]:
+    """Return a settled conversation as a row of the table."""
+    return {
+        "conversation_id": entry.conversation_id,
+        "source": entry.source,
+        "language": entry.language,
+        "model": entry.model,
+        "user_id": entry.user_id,
+        "started_at": datetime.fromisoformat(entry.started_at) if entry.started_at else None,
+        "messages": [{"role": message.role, "content": message.content} for message in entry.messages],
+    }
+
+
 class ConversationWriter:
     """A context manager; rows must come in the order of their ids. Settings as `wildvalues.files.write_table`."""
 
@@ -25,26 +40,16 @@ class ConversationWriter:
         self._writer = pq.ParquetWriter(
             path, CONVERSATIONS.schema, compression="zstd", compression_level=3, version="2.6"
         )
-        self._rows: list[dict[str, object]] = []
+        self._rows: list[Mapping[str, Any]] = []
         self._chars = 0
 
     def __enter__(self) -> ConversationWriter:
         return self
 
-    def write(self, entry: Entry) -> None:
-        """Add a conversation."""
-        self._rows.append(
-            {
-                "conversation_id": entry.conversation_id,
-                "source": entry.source,
-                "language": entry.language,
-                "model": entry.model,
-                "user_id": entry.user_id,
-                "started_at": datetime.fromisoformat(entry.started_at) if entry.started_at else None,
-                "messages": [{"role": message.role, "content": message.content} for message in entry.messages],
-            }
-        )
-        self._chars += sum(len(message.content) for message in entry.messages)
+    def write(self, row: Mapping[str, Any]) -> None:
+        """Add a conversation with the columns of `wildvalues.tables.CONVERSATIONS`."""
+        self._rows.append(row)
+        self._chars += sum(len(message["content"]) for message in row["messages"])
         if len(self._rows) == _GROUP_ROWS or self._chars >= _GROUP_CHARS:
             self._flush()
 

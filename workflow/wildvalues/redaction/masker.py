@@ -1,0 +1,130 @@
+"""Masking a whole conversation: the same thing gets the same placeholder wherever it occurs."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from wildvalues.params import Redact
+from wildvalues.redaction import addresses, numbers, persons, secrets
+from wildvalues.redaction.spans import PLACEHOLDER, Span, View, settle, view
+
+_WORDS = {"url_credentials": "CREDENTIALS"}
+
+
+@dataclass(frozen=True)
+class Redaction:
+    """One masked stretch: offsets in the message as it was, end exclusive."""
+
+    message: int
+    start: int
+    end: int
+    kind: str
+    placeholder: str
+
+
+@dataclass
+class _Text:
+    """A message being masked; `origin[i]` is where character i came from, a placeholder's all from its start."""
+
+    text: str
+    origin: list[tuple[int, int]]
+
+    def replace(self, span: Span, placeholder: str) -> tuple[int, int]:
+        start, end = self.origin[span.start][0], self.origin[span.end - 1][1]
+        self.text = self.text[: span.start] + placeholder + self.text[span.end :]
+        self.origin[span.start : span.end] = [(start, end)] * len(placeholder)
+        return start, end
+
+
+def mask(messages: Sequence[str], params: Redact) -> tuple[list[str], list[Redaction]]:
+    """Mask personal data in the messages of one conversation.
+
+    Masking what was masked changes nothing: the rules run again until they find nothing more.
+
+    Parameters
+    ----------
+    messages
+        Texts, in order.
+
+    Returns
+    -------
+    masked
+        The texts with placeholders such as ``[EMAIL_1]``; numbers go up in order of first occurrence.
+    redactions
+        What was masked, by message and offset.
+    """
+    texts = [_Text(message, [(i, i + 1) for i in range(len(message))]) for message in messages]
+    numbering = _Numbering(messages)
+    redactions: dict[tuple[int, int], Redaction] = {}
+    while True:
+        views = [view(text.text) for text in texts]
+        found = [settle(spans, text.text) for spans, text in zip(_find(views, params), texts, strict=True)]
+        if not any(found):
+            break
+        for index, spans in enumerate(found):
+            named = [(span, numbering.placeholder(span)) for span in spans]
+            for span, placeholder in reversed(named):
+                start, end = texts[index].replace(span, placeholder)
+                redactions[index, start] = Redaction(index, start, end, span.kind, placeholder)
+    return [text.text for text in texts], [redactions[key] for key in sorted(redactions)]
+
+
+def _find(views: Sequence[View], params: Redact) -> list[list[Span]]:
+    kinds = set(params.kinds)
+    names = persons.names_in(views) if "person" in kinds else []
+    found = []
+    for seen in views:
+        spans: list[Span] = []
+        for kind, rule in (
+            ("email", secrets.emails),
+            ("url_credentials", secrets.url_credentials),
+            ("api_key", secrets.api_keys),
+            ("card", numbers.cards),
+            ("iban", numbers.ibans),
+            ("ip", numbers.ip_addresses),
+            ("national_id", numbers.national_ids),
+            ("address", addresses.addresses),
+        ):
+            if kind in kinds:
+                spans += rule(seen)
+        taken = [(span.start, span.end) for span in spans]
+        if "phone" in kinds:
+            # A card or an account number holds digits that make a telephone number somewhere.
+            phones = numbers.phones(seen, params.regions)
+            spans += [span for span in phones if not any(a < span.end and span.start < b for a, b in taken)]
+        spans += persons.occurrences(seen, names)
+        found.append(spans)
+    return found
+
+
+class _Numbering:
+    """Numbers of placeholders, from 1 for each kind, past those that stand in the text already."""
+
+    def __init__(self, messages: Sequence[str]) -> None:
+        self._last: dict[str, int] = {}
+        self._given: dict[tuple[str, str], str] = {}
+        for message in messages:
+            for match in PLACEHOLDER.finditer(message):
+                word, number = match[0].strip("[]").rsplit("_", 1)
+                # A number of a hundred digits is somebody's joke, not a placeholder to count on from.
+                self._last[word] = max(self._last.get(word, 0), int(number[:9]))
+
+    def placeholder(self, span: Span) -> str:
+        """Return the placeholder of a finding."""
+        key = (span.kind, self._person(span.key) if span.kind == "person" else span.key)
+        if key not in self._given:
+            word = _WORDS.get(span.kind, span.kind.upper())
+            self._last[word] = self._last.get(word, 0) + 1
+            self._given[key] = f"[{word}_{self._last[word]}]"
+        return self._given[key]
+
+    def _person(self, name: str) -> str:
+        """Return the longest name so far of which this one is a part, or that is a part of this one."""
+        parts = set(re.split(r"\s", name))
+        for kind, known in self._given:
+            others = set(re.split(r"\s", known)) if kind == "person" else set()
+            if others and (parts <= others or others <= parts):
+                return known
+        return name

@@ -9,7 +9,8 @@ from scipy.stats import false_discovery_control, norm
 
 def bonferroni(p: ArrayLike, n_tests: int) -> NDArray[np.float64]:
     """Return p values multiplied by the number of tests, at most 1."""
-    return np.minimum(np.asarray(p, dtype=float) * n_tests, 1.0)
+    corrected: NDArray[np.float64] = np.minimum(np.asarray(p, dtype=float) * n_tests, 1.0)
+    return corrected
 
 
 def bonferroni_threshold(alpha: float, n_tests: int) -> float:

@@ -63,7 +63,7 @@ def cluster_bootstrap(
         nothing = np.full(n_columns, np.nan)
         return nothing, nothing.copy()
     sizes = np.asarray(unit_sizes, dtype=float)
-    transposed: Any = sparse.csr_array(per_unit.T, dtype=float)
+    transposed: Any = sparse.csr_array(per_unit.T.astype(float))
     rng = np.random.default_rng(seed)
     blocks: list[Floats] = []
     for start in range(0, draws, BLOCK):

@@ -27,7 +27,9 @@ class Residuals:
 
 def expected_counts(row_total: ArrayLike, column_total: ArrayLike, n: ArrayLike) -> Floats:
     """Return the counts that independence of row and column gives."""
-    return np.asarray(row_total, dtype=float) * np.asarray(column_total, dtype=float) / np.asarray(n, dtype=float)
+    rows, columns, total = (np.asarray(part, dtype=float) for part in (row_total, column_total, n))
+    expected: Floats = rows * columns / total
+    return expected
 
 
 def adjusted_residuals(observed: ArrayLike, row_total: ArrayLike, column_total: ArrayLike, n: ArrayLike) -> Floats:
@@ -46,7 +48,8 @@ def adjusted_residuals(observed: ArrayLike, row_total: ArrayLike, column_total: 
 def smallest_expected(row_total: ArrayLike, column_total: ArrayLike, n: ArrayLike) -> Floats:
     """Return the smallest expected count among the four cells of each table."""
     rows, columns, total = (np.asarray(part, dtype=float) for part in (row_total, column_total, n))
-    return np.minimum(rows, total - rows) * np.minimum(columns, total - columns) / total
+    smallest: Floats = np.minimum(rows, total - rows) * np.minimum(columns, total - columns) / total
+    return smallest
 
 
 def residual_tests(observed: ArrayLike, row_total: ArrayLike, column_total: ArrayLike, n: int) -> Residuals:

@@ -1,0 +1,1 @@
+"""The instrument held against gold labels: reading the labels, comparing each facet."""

@@ -325,6 +325,16 @@ def test_a_file_that_is_not_what_its_name_says_is_told_apart(
         _values(tmp_path / name)
 
 
+def test_a_zip_whose_content_was_altered_stops_the_run_in_one_sentence(tmp_path: Path) -> None:
+    with zipfile.ZipFile(tmp_path / "x.zip", "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("conversations.json", json.dumps([CLAUDE] * 20))
+    whole = (tmp_path / "x.zip").read_bytes()
+    for place in range(60, len(whole) - 200, 20):
+        (tmp_path / "x.zip").write_bytes(whole[:place] + bytes([whole[place] ^ 0xFF]) + whole[place + 1 :])
+        with pytest.raises(InputError, match=r"^x\.zip: damaged after record"):
+            _values(tmp_path / "x.zip")
+
+
 def test_a_zip_without_conversations_names_what_it_holds(tmp_path: Path) -> None:
     with zipfile.ZipFile(tmp_path / "x.zip", "w") as archive:
         archive.writestr("holiday.jpg", b"x")

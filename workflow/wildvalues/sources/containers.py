@@ -8,6 +8,7 @@ from __future__ import annotations
 import contextlib
 import io
 import zipfile
+import zlib
 from collections.abc import Iterator
 from pathlib import Path, PurePosixPath
 from typing import Any, cast
@@ -36,6 +37,8 @@ _EXPORT_COMPANIONS = frozenset(
         "users.json",
     )
 )
+# What the readers raise on files that were cut, altered or locked (zipfile: RuntimeError for a password).
+_DAMAGE = (BrokenOffError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, zlib.error, pa.ArrowException)
 # Rows of a Parquet file held at once.
 _BATCH = 256
 
@@ -69,7 +72,7 @@ def records(path: Path, name: str, columns: frozenset[str] | None = None) -> Ite
         for record in _records(path, name, columns):
             yield record
             done += 1
-    except (BrokenOffError, OSError, EOFError, RuntimeError, zipfile.BadZipFile, pa.ArrowException) as error:
+    except _DAMAGE as error:
         reason = " ".join(str(error).split()) or type(error).__name__
         raise InputError(
             f"{name}: damaged after record {done} ({reason}), so what it has lost cannot be counted; "

@@ -17,7 +17,7 @@ from wildvalues.llm.memo import FOLDER_VARIABLE, Memo
 from wildvalues.llm.prices import ModelPrice
 from wildvalues.llm.transcript import Turn
 from wildvalues.llm.types import Answer
-from wildvalues.tables import CONVERSATIONS
+from wildvalues.tables import CONVERSATIONS, SCREENING
 from wildvalues.tools.estimate import command
 
 PROMPTS = Path(__file__).parents[1] / "workflow" / "prompts"
@@ -103,6 +103,11 @@ def study(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
 
 
 def write_conversations(study: Path, count: int) -> None:
+    path = study / "data/interim/redacted.parquet"
+    path.parent.mkdir(parents=True, exist_ok=True)
+    if not count:
+        write_table(CONVERSATIONS.schema.empty_table(), path, CONVERSATIONS.schema)
+        return
     rows = pd.DataFrame(
         {
             "conversation_id": [f"c{number}" for number in range(count)],
@@ -113,8 +118,7 @@ def write_conversations(study: Path, count: int) -> None:
         }
     )
     rows = rows.reindex(columns=CONVERSATIONS.schema.names).astype({"started_at": "datetime64[us, UTC]"})
-    (study / "data/interim").mkdir(parents=True, exist_ok=True)
-    write_table(CONVERSATIONS.arrange(rows), study / "data/interim/redacted.parquet", CONVERSATIONS.schema)
+    write_table(CONVERSATIONS.arrange(rows), path, CONVERSATIONS.schema)
 
 
 def estimate(study: Path, params: str) -> Result:
@@ -139,6 +143,22 @@ def test_the_command_gives_hours_for_a_model_in_this_process(study: Path) -> Non
     assert result.exit_code == 0, result.output
     assert "hours on 2 cores" in result.output
     assert "nan" not in result.output
+
+
+def test_after_screening_only_subjective_conversations_are_measured_for_extract(study: Path) -> None:
+    write_conversations(study, 10)
+    judged = pd.DataFrame(
+        {
+            "conversation_id": [f"c{number}" for number in range(10)],
+            "subjectivity": [1.0] * 3 + [0.0] * 7,
+            "subjective": [True] * 3 + [False] * 7,
+        }
+    )
+    write_table(SCREENING.arrange(judged), study / "data/interim/screening.parquet", SCREENING.schema)
+    result = estimate(study, f"llm: {{provider: anthropic, model: {MODEL}}}")
+    assert "subjective: 30% (measured" in result.output
+    assert "calls           12," in result.output
+    assert "measured: 5, for extract 3" in result.output
 
 
 def test_an_unknown_price_is_said_and_asked_for(study: Path) -> None:

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from wildvalues.errors import BudgetExceededError, ParamsError
+from wildvalues.errors import BudgetExceededError, ModelError, ParamsError
 from wildvalues.llm import runner
 from wildvalues.llm.errors import FatalError, ItemError, TransientError
 from wildvalues.llm.memo import Memo
@@ -330,6 +330,26 @@ def test_model_ids_name_weights_by_content_and_hosted_models_by_name() -> None:
     assert model_id(params(provider="replay", model=weights)).startswith("sha256:cc324af0")
     assert model_id(params(provider="replay", model=MODEL)) == MODEL
     assert model_id(params(), "claude-opus-5-5") == "claude-opus-5-5"
+
+
+def test_each_request_goes_to_the_weights_it_names(monkeypatch: pytest.MonkeyPatch) -> None:
+    embedded = pytest.importorskip("wildvalues.llm.providers.embedded_by_model")
+
+    class Named(Scripted):
+        def __init__(self, name: str) -> None:
+            super().__init__(lambda text, attempt: Answer(name, "end_turn", 1, 1))
+
+    monkeypatch.setattr(embedded, "EmbeddedProvider", Named)
+    small, default = "smollm2-135m-instruct", "qwen2.5-coder-1.5b-instruct"
+    chosen = Params.model_validate(
+        {"llm": {"model": default}, "extract": {"requests": [{"facets": ["task"], "model": small}]}}
+    )
+    provider = open_provider(chosen)
+    for name in (small, default):
+        assert provider.complete(Request(model_id(chosen, name), (Message("user", "?"),))).text == name
+    with pytest.raises(ModelError, match="not among the models"):
+        provider.complete(Request("sha256:" + "0" * 64, (Message("user", "?"),)))
+    provider.close()
 
 
 CONVERSATION = (

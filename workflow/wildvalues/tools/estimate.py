@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import click
+import pandas as pd
 
 from wildvalues.cli import params_option
 from wildvalues.errors import InputError
@@ -46,22 +47,22 @@ def command(conversations: Path | None, prompts: Path, sampled: int, params_file
     frame = read_table(table)
     if frame.empty:
         raise InputError(f"{table}: holds no conversation, so there is nothing to estimate")
-    drawn = frame.iloc[frame["conversation_id"].map(sha256_text).argsort(kind="stable")[:sampled]]
-    turns = [turns_of(messages) for messages in drawn["messages"]]
-    share, share_from = _subjective_share()
+    drawn = _drawn(frame, sampled)
+    share, share_from, subjective = _subjective(frame)
+    drawn_subjective = _drawn(subjective, sampled)
     groups = [request.facets for request in params.extract.requests]
     with _counter(params) as count_tokens, Memo(artefacts=_artefacts(params)) as memo:
-        measure = _measurer(params, prompts, turns, memo, count_tokens)
+        measure = _measurer(params, prompts, drawn, memo, count_tokens)
         screen = measure("screen", [[params.screen.facet]], [None], params.screen.prompt_chars)
-        extract = measure(
-            "extract", groups, [one.model for one in params.extract.requests], params.extract.prompt_chars
-        )
+        measure = _measurer(params, prompts, drawn_subjective, memo, count_tokens)
+        named = [request.model for request in params.extract.requests]
+        extract = measure("extract", groups, named, params.extract.prompt_chars)
         # For the comparison with Clio: the same facets, one a call and all in one call, whatever the study does.
         facets = [facet for group in groups for facet in group]
         separate = measure("", [[facet] for facet in facets], [None] * len(facets), params.extract.prompt_chars)
         together = measure("", [facets], [None], params.extract.prompt_chars)
 
-    click.echo(f"{len(frame):,} conversations in {table}; {len(drawn)} of them measured")
+    click.echo(f"{len(frame):,} conversations in {table}; measured: {len(drawn)}, for extract {len(drawn_subjective)}")
     click.echo(f"subjective: {share:.0%} ({share_from})")
     counts = {"screen": float(len(frame)), "extract": share * len(frame)}
     samples = [*screen, *extract]
@@ -108,13 +109,21 @@ def _newest_table() -> Path:
     )
 
 
-def _subjective_share() -> tuple[float, str]:
+def _drawn(frame: pd.DataFrame, size: int) -> list[list[Turn]]:
+    """Draw conversations by the hash of their id: at random, and the same ones each time."""
+    order = frame["conversation_id"].map(sha256_text).argsort(kind="stable")
+    return [turns_of(messages) for messages in frame.iloc[order[:size]]["messages"]]
+
+
+def _subjective(frame: pd.DataFrame) -> tuple[float, str, pd.DataFrame]:
+    """Return the share of subjective conversations, where it is from, and those to draw from for `extract`."""
     path = Path("data/interim/screening.parquet")
     if path.exists():
         screening = read_table(path, SCREENING.schema)
-        if len(screening):
-            return float(screening["subjective"].mean()), f"measured in {path}"
-    return _PUBLISHED_SUBJECTIVE, "the published study's; `screen` will tell"
+        kept = frame[frame["conversation_id"].isin(screening.loc[screening["subjective"], "conversation_id"])]
+        if len(kept):
+            return float(screening["subjective"].mean()), f"measured in {path}", kept
+    return _PUBLISHED_SUBJECTIVE, "the published study's; `screen` will tell", frame
 
 
 def _artefacts(params: Params) -> list[Path]:

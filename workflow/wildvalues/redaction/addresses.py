@@ -9,7 +9,7 @@ from wildvalues.redaction.spans import Span, View
 
 _NUMBER = r"\d{1,5}(?:\s?[-–/]\s?\d{1,4})?\s?[a-zA-Z]?"
 # A capitalised word, with its apostrophe, hyphen or dot.
-_NAME = r"[^\W\d_a-z][\w'’.-]*"
+_NAME = r"[^\W\d_a-z][\w'’.-]{0,30}"
 _ENGLISH = (
     r"Street|St\.?|Avenue|Ave\.?|Road|Rd\.?|Lane|Ln\.?|Drive|Dr\.?|Boulevard|Blvd\.?|Court|Ct\.?|Way|Place|Pl\.?"
     r"|Terrace|Ter\.?|Close|Crescent|Cres\.?|Square|Sq\.?|Parkway|Pkwy\.?|Highway|Hwy\.?|Circle|Cir\.?|Trail|Row|Mews"
@@ -38,8 +38,8 @@ _PATTERNS = tuple(
         r"(?<![\w.$€£-])\d{1,5}[a-z]?\s+(?:(?!(?:of|the|and|in|on|way|side|miles?|days?|hours?|years?)\b)[a-z'.-]+\s+){1,2}"
         r"(?:street|avenue|boulevard|ave|blvd|rd|crescent)(?![\w-])",
         # Lindenstraße 12, Am Alten Weg 3a, 80331 München
-        rf"(?<!\w)(?:[A-ZÄÖÜ][\wäöüß-]*(?:stra(?:ß|ss)e|str\.|weg|allee|gasse|platz|ufer|damm|straat|laan|gracht|plein|gatan|vägen)"
-        rf"|(?:[A-ZÄÖÜ][\wäöüß-]*\s){{1,2}}(?:Straße|Strasse|Str\.|Weg|Allee|Platz))\s+\d{{1,4}}\s?[a-z]?(?!\w){_EUROPEAN_TOWN}",
+        rf"(?<!\w)(?:[A-ZÄÖÜ][\wäöüß-]{{0,30}}(?:stra(?:ß|ss)e|str\.|weg|allee|gasse|platz|ufer|damm|straat|laan|gracht|plein|gatan|vägen)"
+        rf"|(?:[A-ZÄÖÜ][\wäöüß-]{{0,30}}\s){{1,2}}(?:Straße|Strasse|Str\.|Weg|Allee|Platz))\s+\d{{1,4}}\s?[a-z]?(?!\w){_EUROPEAN_TOWN}",
         # 12 bis, rue de la Paix, 75002 Paris
         rf"(?<![\w.-])\d{{1,4}}(?:\s?(?:bis|ter|quater))?,?\s+(?:{_ROMANCE})\s+{_LINKS}{_NAME}(?:[\s-]{_LINKS}{_NAME}){{0,3}}{_EUROPEAN_TOWN}",
         # Calle de Alcalá, 48; Via Garibaldi 7; Rua Augusta, nº 120
@@ -56,6 +56,6 @@ def addresses(view: View) -> Iterator[Span]:
     """Street addresses with a house number; a street or a town alone stays."""
     for pattern in _PATTERNS:
         for match in pattern.finditer(view.text):
-            end = match.start() + len(match[0].rstrip(" ,\n"))
+            end = match.start() + len(match[0].rstrip(" ,.\n"))
             key = re.sub(r"\W+", " ", view.text[match.start() : end]).casefold()
             yield view.span(match.start(), end, "address", key)

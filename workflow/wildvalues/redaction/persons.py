@@ -14,12 +14,14 @@ from wildvalues.redaction.names import GIVEN_NAMES, NEVER_NAMES, WORDS_TOO
 from wildvalues.redaction.secrets import emails
 from wildvalues.redaction.spans import PLACEHOLDER, Span, View
 
-_PART = r"(?:[^\W\d_a-zа-яё](?:[\w'’]|\.(?=\w))*(?:-[^\W\d_]\w*)*|[A-Z]\.)"
+_PART = r"(?:[^\W\d_a-zа-яё](?:[\w'’]|\.(?=\w)){0,30}(?:-[^\W\d_]\w{0,30}){0,3}|[A-Z]\.)"
 _LINK = r"(?:(?:van der|van den|van|von|de la|de|del|della|di|da|dos|bin|al|el|la|le)\s)?"
 _FULL = rf"{_PART}(?:[ ]{_LINK}{_PART}){{0,3}}"
 _TWO = rf"{_PART}(?:[ ]{_LINK}{_PART}){{1,3}}"
 # As people type it: lower case, one or two words.
 _TYPED = r"[^\W\d_]{2,20}(?:-[^\W\d_]{2,20})?(?:[ ][^\W\d_]{2,20})?"
+# Scripts without spaces between words: names have no word boundary there.
+_UNSPACED = re.compile(r"[一-鿿ぁ-んァ-ヶ가-힣]")
 _CJK = r"[一-鿿ぁ-んァ-ヶー]{2,8}?"
 
 _RELATION = (
@@ -32,6 +34,7 @@ _TITLES = (
     r"Mr|Mrs|Ms|Mx|Miss|Dr|Prof|Professor|Herr|Frau|Monsieur|Madame|Mme|Mlle|Señora?|Sra?|Srta|Signora?|Sig|Dott"
     r"|Dott\.ssa|Senhora?|Dona|Doña|Meneer|Mevrouw|Pan|Pani"
 )
+_TITLE = re.compile(rf"(?:{_TITLES})\.?")
 # Cues in front of a capitalised name.
 _BEFORE_CAPITALS = (
     r"(?i:my name(?:['’]s| is| was)|(?:his|her|their|full|legal|maiden|user|first|last) name(?:['’]s| is)|name\s*[:=]"
@@ -47,7 +50,10 @@ _BEFORE_CAPITALS = (
 _SPEAKER = r"i['’]?m|i am|ich bin|je suis|moi c['’]est|soy|sono|eu sou|sou|jag är|ik ben|ja jestem|я"
 _GREETING = r"dear|hi|hello|hey|hallo|liebe[rs]?|cher|chère|querid[oa]|estimad[oa]|car[oa]|prezad[oa]|beste"
 # What follows a name in a block of contact details.
-_CONTACT = rf"(?:\w{{3,9}}:?\s)?\+\d|\d{{1,5}}[a-z]?\s(?:{_PART}\s){{1,3}}(?:Street|St|Avenue|Ave|Road|Rd|Lane|Crescent|Drive)\b"
+_CONTACT = (
+    rf"(?:\w{{3,9}}:?\s)?\+\d|\d{{1,5}}[a-z]?\s(?:{_PART}\s){{1,3}}"
+    r"(?:Street|St|Avenue|Ave|Road|Rd|Lane|Crescent|Drive)\b"
+)
 # (pattern, whether the first word must be a common given name too, because the cue is weak)
 _PATTERNS: tuple[tuple[re.Pattern[str], bool], ...] = (
     (re.compile(rf"(?<!\w){_BEFORE_CAPITALS}(?P<name>{_FULL})(?!\w)"), False),
@@ -110,7 +116,10 @@ def _clean(name: str) -> str:
     """Cut a name off where ordinary words begin; nothing is left of what is no name."""
     words: list[str] = []
     for word in name.split(" "):
-        if word.casefold().rstrip(".") in NEVER_NAMES:
+        plain = word.casefold().rstrip(".")
+        if not words and _TITLE.fullmatch(word):
+            continue
+        if plain in NEVER_NAMES and not (plain in WORDS_TOO and word[0].isupper()):
             break
         words.append(word)
     while words and (words[-1].islower() or not words[-1].strip(".'’-")):
@@ -145,7 +154,8 @@ def occurrences(view: View, names: Iterable[str]) -> Iterator[Span]:
     """
     text = view.text
     for name in names:
-        for match in re.finditer(rf"(?<!\w){re.escape(name)}(?!\w)", text, re.I if not name.islower() else 0):
+        whole = re.escape(name) if _UNSPACED.search(name) else rf"(?<!\w){re.escape(name)}(?!\w)"
+        for match in re.finditer(whole, text, re.I if not name.islower() else 0):
             if _same_case(match[0], name):
                 yield view.span(*match.span(), "person", name.casefold())
         words = name.split()

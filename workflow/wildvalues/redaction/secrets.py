@@ -11,6 +11,8 @@ from itertools import pairwise
 from wildvalues.redaction.spans import Span, View
 
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}(?![\w@])")
+# Between a scheme and an @ stands a user, not the start of an address.
+_IN_URL = re.compile(r"://[^\s/@]*$")
 # "jane (at) example (dot) com" and the like.
 _SPELLED = re.compile(
     r"(?<![\w.+%-])([\w.+%-]{2,64})\s*[\[({]\s*at\s*[\])}]\s*((?:[\w-]+\s*(?:[\[({]\s*dot\s*[\])}]|\.)\s*)+[a-z]{2,24})(?!\w)",
@@ -47,6 +49,8 @@ _LONG = re.compile(r"(?<![\w/+=.-])[A-Za-z0-9_+/-]{28,}={0,2}(?![\w/+=-])")
 def emails(view: View) -> Iterator[Span]:
     """E-mail addresses, also those written with (at) and (dot)."""
     for match in _EMAIL.finditer(view.text):
+        if _IN_URL.search(view.text, max(0, match.start() - 200), match.start()):
+            continue
         yield view.span(*match.span(), "email", match[0].casefold())
     for match in _SPELLED.finditer(view.text):
         domain = re.sub(r"\s*[\[({]\s*dot\s*[\])}]\s*", ".", match[2], flags=re.I)

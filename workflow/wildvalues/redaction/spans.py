@@ -55,7 +55,8 @@ def view(text: str) -> View:
 def settle(spans: Iterable[Span], text: str) -> list[Span]:
     """Return the spans in order, overlapping ones joined, none touching a placeholder.
 
-    Of joined spans the longest gives kind and key (an e-mail address inside a URL's credentials is one finding).
+    Of joined spans the longest gives kind and key, of equally long ones the last by kind (an e-mail address inside
+    a URL's credentials is one finding).
     """
     fixed = [match.span() for match in PLACEHOLDER.finditer(text)]
     joined: list[Span] = []
@@ -64,7 +65,7 @@ def settle(spans: Iterable[Span], text: str) -> list[Span]:
             continue
         if joined and span.start < joined[-1].end:
             last = joined[-1]
-            main = span if span.end - span.start > last.end - last.start else last
+            main = span if span.end - span.start >= last.end - last.start else last
             joined[-1] = Span(last.start, max(last.end, span.end), main.kind, main.key)
         else:
             joined.append(span)

@@ -21,6 +21,9 @@ from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, EMBEDDINGS, MENTIONS, 
 SHARED_GOLD = Path(__file__).parents[2] / "shared" / "data" / "gold" / "annotations.jsonl"
 DEMO = Path(__file__).parents[1] / "data" / "demo"
 
+# Few resamples: tests of the bootstrap itself are in test_statistics_shares.py.
+QUICK = Params.model_validate({"analyze": {"bootstrap": 10}})
+
 
 @dataclass(frozen=True)
 class Annotated:
@@ -119,7 +122,7 @@ def embeddings(mentions: pd.DataFrame, dimensions: int = 24) -> pd.DataFrame:
         seed = int.from_bytes(hashlib.sha256(value.encode()).digest()[:4])
         vector = np.random.default_rng(seed).normal(size=dimensions)
         vectors.append((vector / np.linalg.norm(vector)).astype(np.float32))
-    return distinct.assign(vector=vectors)
+    return distinct.assign(vector=pd.Series(vectors, index=distinct.index, dtype=object))
 
 
 def study_of(
@@ -153,7 +156,7 @@ def write_study(given: Mapping[str, pd.DataFrame], folder: Path) -> dict[str, Pa
 def run_analyze(given: Mapping[str, pd.DataFrame], folder: Path, params: Params | None = None) -> Path:
     """Run the stage on the tables and return its folder of results."""
     processed = folder / "processed"
-    analyze.run(params or Params(), **write_study(given, folder / "interim"), processed=processed)
+    analyze.run(params or QUICK, **write_study(given, folder / "interim"), processed=processed)
     return processed
 
 
@@ -190,7 +193,7 @@ def _lines(path: Path) -> list[dict[str, Any]]:
 def random_study(seed: int, n: int = 60, *, users: bool = True, values: int = 14) -> list[Annotated]:
     """Return conversations with a long tail of values, tied to task and response type only by chance."""
     rng = np.random.default_rng(seed)
-    names = [f"{a}{b} value" for a in "abc" for b in "dghk" for _ in (0,)] + ["care", "candour", "courage"]
+    names = [f"{a}{b} value" for a in "abc" for b in "dghk"] + ["care", "candour", "courage"]
     names = names[:values]
     weight = 1 / np.arange(1, len(names) + 1)
     tasks = ["ask help", "ask code", "bake bread", "book trip", "cook", "call home", "dance"]

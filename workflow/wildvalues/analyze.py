@@ -102,5 +102,6 @@ def placed_taxonomy(study: Study, counted: pd.DataFrame, places: pd.DataFrame) -
 def complete(frame: pd.DataFrame, table: Table) -> pd.DataFrame:
     """Return `frame`, or an empty frame with the declared columns where there was nothing to count."""
     if frame.empty:
-        return table.schema.empty_table().to_pandas()
+        nothing: pd.DataFrame = table.schema.empty_table().to_pandas()
+        return nothing
     return frame

@@ -31,6 +31,7 @@ STAGE = Stage(
 
 log = logging.getLogger("wildvalues")
 
+_NODE = ["facet", "level", "node_id"]
 _TABLE = ["row_facet", "row_level", "column_facet", "column_level"]
 
 
@@ -77,25 +78,14 @@ def gate(
     """Return the tables that may be published, counts not yet rounded, and the number of withheld texts."""
     taxonomy, nodes, n_withheld = gate_taxonomy(private, holders, threshold)
     public = {"taxonomy": taxonomy, "pipeline": private["pipeline"]}
+    counted = nodes[nodes["counted"]]
     public["frequencies"] = (
         private["frequencies"]
         .drop(columns=["name", "n_mentions", "share_mentions"])
-        .merge(
-            nodes[nodes["counted"]][
-                ["facet", "level", "node_id", "published_id", "name", "n_mentions", "share_mentions"]
-            ],
-            on=["facet", "level", "node_id"],
-        )
+        .merge(counted[[*_NODE, "published_id", "name", "n_mentions", "share_mentions"]], on=_NODE)
         .assign(node_id=lambda frame: frame["published_id"])
     )
-    variation = (
-        private["variation"]
-        .drop(columns="name")
-        .merge(
-            nodes[nodes["counted"]][["facet", "level", "node_id", "published_id", "name"]],
-            on=["facet", "level", "node_id"],
-        )
-    )
+    variation = private["variation"].drop(columns="name").merge(counted[[*_NODE, "published_id", "name"]], on=_NODE)
     reached = threshold.reached(variation["n_conversations"], variation["n_users"])
     public["variation"] = variation[reached].assign(node_id=variation["published_id"])
 
@@ -143,7 +133,11 @@ def gate_taxonomy(
     nodes["share_mentions"] = _shares_of_mentions(private["taxonomy"], nodes)
     public = nodes.assign(
         node_id=nodes["published_id"],
-        parent_id=[published.get(key) for key in zip(nodes["facet"], nodes["parent_id"], strict=True)],
+        parent_id=pd.Series(
+            [published.get(key) for key in zip(nodes["facet"], nodes["parent_id"], strict=True)],
+            index=nodes.index,
+            dtype=object,
+        ),
     )
     hidden = ~public["counted"]
     for column in ("n_conversations", "n_users", "n_mentions", "share_mentions"):
@@ -201,7 +195,7 @@ def _gate_tests(tests: pd.DataFrame, pairs: pd.DataFrame, shown: np.ndarray) -> 
     """
     published = pairs[shown].groupby(_TABLE).size()
     n_shown = published.reindex(pd.MultiIndex.from_frame(tests[_TABLE]), fill_value=0).to_numpy()
-    kept = tests[(n_shown > 0) & ((tests["n_tests"] > 1) | (n_shown == tests["n_tests"])).to_numpy()]
+    kept: pd.DataFrame = tests[(n_shown > 0) & ((tests["n_tests"] > 1) | (n_shown == tests["n_tests"])).to_numpy()]
     return kept.assign(**{column: kept[column].map(_three_digits) for column in ("chi2", "p", "cramers_v")})
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.arrays import IntegerArray
 from scipy import sparse
 
 from wildvalues.analysis.study import Labels, Study, column_sums
@@ -139,7 +140,7 @@ def _users(
     columns: sparse.csr_array,
     base: NDArray[np.int64],
     listed: tuple[NDArray[np.int64], ...],
-) -> pd.array:
+) -> IntegerArray:
     """Return the distinct users behind each listed pair: all (conversation, value, context) triples, by user."""
     shape = (rows.shape[1], columns.shape[1])
     if not study.users.known:

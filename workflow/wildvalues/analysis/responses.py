@@ -7,7 +7,7 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
 
-from wildvalues.analysis.study import Study, column_sums, incidence
+from wildvalues.analysis.study import Study, climbs, column_sums, incidence
 from wildvalues.statistics.intervals import wilson
 from wildvalues.statistics.mirroring import chance_of_match, matches
 
@@ -112,12 +112,9 @@ def _sides(study: Study, nearest: pd.Series) -> list[tuple[str, sparse.csr_array
     place = pd.Index(ai[0].nodes["node_id"]).get_indexer(nearest.reindex(human[0].nodes["node_id"]))
     found = np.flatnonzero(place >= 0)
     as_ai_leaf = incidence(found, place[found], (len(place), len(ai[0].nodes)))
-    from wildvalues.analysis.study import climbs
-
     climb = dict(climbs(study.taxonomy[study.taxonomy["facet"] == "ai_values"]))
-    for labels in ai[1:]:
-        sides.append((f"level_{labels.level}", labels.holds, human[0].holds @ as_ai_leaf @ climb[labels.level]))
-    return sides
+    above = [(f"level_{one.level}", one.holds, human[0].holds @ as_ai_leaf @ climb[one.level]) for one in ai[1:]]
+    return [*sides, *above]
 
 
 def task_strata(study: Study, chosen: NDArray[np.int64], min_context: int) -> NDArray[np.int64]:

@@ -153,7 +153,8 @@ def _flat(facet: str, conversations: pd.Series, labels: pd.Series, n: int, alway
     known = np.zeros(n, dtype=bool)
     known[rows] = True
     nodes = pd.DataFrame({"node_id": names, "name": names})
-    return Labels(facet, 0, nodes, incidence(rows, names.get_indexer(values), (n, len(names))), known)
+    columns = names.get_indexer(pd.Index(values, dtype=object))
+    return Labels(facet, 0, nodes, incidence(rows, columns, (n, len(names))), known)
 
 
 def tree_labels(

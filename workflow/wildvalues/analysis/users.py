@@ -7,6 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from pandas.arrays import IntegerArray
 from scipy import sparse
 
 
@@ -27,7 +28,7 @@ class Users:
 
     @classmethod
     def of(cls, user_ids: pd.Series) -> Users:
-        """Number the users in the order of their ids."""
+        """Return the users, numbered in the order of their ids."""
         code, distinct = pd.factorize(user_ids, sort=True)
         return cls(np.asarray(code, dtype=np.int64), len(distinct))
 
@@ -54,22 +55,23 @@ class Users:
         )
         return sparse.csr_array(gather @ matrix[np.flatnonzero(chosen)]), np.bincount(units, minlength=n_units)
 
-    def count(self, matrix: sparse.csr_array) -> pd.array:
+    def count(self, matrix: sparse.csr_array) -> IntegerArray:
         """Return the least number of distinct users behind each column of a zero-one matrix over conversations.
 
         Conversations of unknown users may be anybody's, so together they count as one, and only where no user
         is known. Null when no user is known at all.
         """
         places = matrix.tocoo()
-        return self.count_pairs(places.coords[0], places.coords[1], matrix.shape[1])
+        conversations, groups = (np.asarray(part, dtype=np.int64) for part in places.coords)
+        return self.count_pairs(conversations, groups, matrix.shape[1])
 
-    def count_pairs(self, conversations: NDArray[np.int64], groups: NDArray[np.int64], n_groups: int) -> pd.array:
+    def count_pairs(self, conversations: NDArray[np.int64], groups: NDArray[np.int64], n_groups: int) -> IntegerArray:
         """Return the same for groups given as (conversation, group) pairs."""
         if not self.known:
-            return pd.array([None] * n_groups, dtype="Int64")
+            return IntegerArray(np.zeros(n_groups, dtype=np.int64), np.ones(n_groups, dtype=bool))
         users = self.code[conversations]
         known = users >= 0
         distinct = np.unique(groups[known].astype(np.int64) * self.n_known + users[known])
         counts = np.bincount(distinct // self.n_known, minlength=n_groups)
         anybody = np.bincount(groups[~known], minlength=n_groups) > 0
-        return pd.array(np.maximum(counts, anybody.astype(np.int64)), dtype="Int64")
+        return IntegerArray(np.maximum(counts, anybody.astype(np.int64)), np.zeros(n_groups, dtype=bool))

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-import hashlib
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from wildvalues.disclosure.text import LONGEST_DESCRIPTION, Withheld, may_be_shown
+from wildvalues.disclosure.threshold import as_floats
+from wildvalues.files import sha256_text
 
 
 def renamed(
@@ -24,8 +24,9 @@ def renamed(
     taxonomy
         All nodes of all facets, in the order of facet, level and id.
     """
-    frame = taxonomy.copy()
-    frame["description"] = frame["description"].fillna("")
+    frame = taxonomy.reset_index(drop=True)
+    names, descriptions = frame["name"].astype(str).tolist(), frame["description"].fillna("").tolist()
+    sizes = np.nan_to_num(as_floats(frame["n_conversations"])).tolist()
     listed = listed.copy()
     n_withheld = 0
     parents = frame["facet"] + "\0" + frame["parent_id"].fillna("")
@@ -34,7 +35,7 @@ def renamed(
     heir: dict[str, tuple[float, str]] = {}
     for level in sorted(frame["level"].unique()):
         for index in np.flatnonzero(by_level == level):
-            name, description = str(frame.at[index, "name"]), str(frame.at[index, "description"])
+            name, description = names[index], descriptions[index]
             if not listed[index]:
                 continue
             if level > 0 and (not may_be_shown(name) or withheld.occurs_in(name)):
@@ -48,13 +49,11 @@ def renamed(
             ):
                 n_withheld += 1
                 description = ""
-            frame.at[index, "name"], frame.at[index, "description"] = name, description
-            count = frame.at[index, "n_conversations"]
-            size = float(count) if pd.notna(count) else 0.0
+            names[index], descriptions[index] = name, description
             # The largest child; of equal ones the first in the order of ids.
-            if parents[index] not in heir or size > heir[parents[index]][0]:
-                heir[parents[index]] = (size, name)
-    return frame, listed, n_withheld
+            if parents[index] not in heir or sizes[index] > heir[parents[index]][0]:
+                heir[parents[index]] = (sizes[index], name)
+    return frame.assign(name=names, description=descriptions), listed, n_withheld
 
 
 def published_ids(taxonomy: pd.DataFrame, listed: NDArray[np.bool_]) -> pd.DataFrame:
@@ -66,22 +65,24 @@ def published_ids(taxonomy: pd.DataFrame, listed: NDArray[np.bool_]) -> pd.DataF
     """
     members = _leaves_below(taxonomy)
     leaf_listed = dict(zip(taxonomy["facet"] + "\0" + taxonomy["node_id"], listed, strict=True))
-    rows, taken = [], set[tuple[str, str]]()
-    for node in taxonomy[listed].itertuples(index=False):
-        if node.level == 0:
-            rows.append((node.facet, node.node_id, node.node_id, 1))
+    rows: list[tuple[str, str, str, int]] = []
+    taken: set[tuple[str, str]] = set()
+    nodes = taxonomy.loc[listed, ["facet", "level", "node_id", "name"]]
+    for facet, level, node_id, name in zip(*(nodes[column].tolist() for column in nodes), strict=True):
+        if level == 0:
+            rows.append((facet, node_id, node_id, 1))
             continue
-        below = members.get((node.facet, node.node_id), [])
-        public = sorted(value for value in below if leaf_listed[f"{node.facet}\0{value}"])
-        new = node.node_id
+        below = members.get((facet, node_id), [])
+        public = sorted(value for value in below if leaf_listed[f"{facet}\0{value}"])
+        new = node_id
         attempt = 0
         if len(public) < len(below):
-            while attempt == 0 or (node.facet, new) in taken:
-                seed = "\n".join([*(public or [node.name]), *([str(attempt)] if attempt else [])])
-                new = f"{node.facet}:l{node.level}:{hashlib.sha256(seed.encode('utf-8', 'surrogatepass')).hexdigest()[:12]}"
+            while attempt == 0 or (facet, new) in taken:
+                seed = "\n".join([*(public or [name]), *([str(attempt)] if attempt else [])])
+                new = f"{facet}:l{level}:{sha256_text(seed)[:12]}"
                 attempt += 1
-        taken.add((node.facet, new))
-        rows.append((node.facet, node.node_id, new, len(public)))
+        taken.add((facet, new))
+        rows.append((facet, node_id, new, len(public)))
     return pd.DataFrame(rows, columns=["facet", "node_id", "published_id", "n_values"])
 
 

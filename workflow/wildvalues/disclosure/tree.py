@@ -43,7 +43,7 @@ class _Facet:
 
     tree: pd.DataFrame
     climb: list[sparse.csr_array]
-    at: list[NDArray[np.int64]]
+    places: list[NDArray[np.int64]]
     parent: NDArray[np.int64]
     held: sparse.csr_array
     users: Users
@@ -115,7 +115,7 @@ def _gate(facet: _Facet, allowed: NDArray[np.bool_], threshold: Threshold) -> Ga
     sums, mention_sums = np.zeros(n), np.zeros(n)
     covers: list[sparse.csr_array] = []
     missing: list[sparse.csr_array] = []
-    for level, (climb, at) in enumerate(zip(facet.climb, facet.at, strict=True)):
+    for level, (climb, at) in enumerate(zip(facet.climb, facet.places, strict=True)):
         holds = _binary(facet.held @ climb)
         if level == 0:
             children = np.zeros((2, len(at)))
@@ -148,14 +148,14 @@ def _from_children(
     covers: list[sparse.csr_array],
     missing: list[sparse.csr_array],
 ) -> tuple[NDArray[np.float64], sparse.csr_array, sparse.csr_array]:
-    at = facet.at[level]
+    at = facet.places[level]
     place = np.full(len(facet.tree), -1)
     place[at] = np.arange(len(at))
     totals = np.zeros((2, len(at)))
     below = sparse.csr_array((covers[0].shape[0], len(at)), dtype=np.int64)
     unseen = sparse.csr_array((missing[0].shape[0], len(at)), dtype=np.int64)
     for lower in range(level):
-        nodes = facet.at[lower]
+        nodes = facet.places[lower]
         parent = np.where(facet.parent[nodes] >= 0, place[facet.parent[nodes]], -1)
         mine = np.flatnonzero(parent >= 0)
         to = incidence(mine, parent[mine], (len(nodes), len(at)))
@@ -175,7 +175,7 @@ def _leaking_top(facet: _Facet, gated: GatedTree, n_base: int, threshold: Thresh
     if not len(tops) or rest <= 0:
         return None
     cover = np.zeros(facet.held.shape[0], dtype=bool)
-    for level, at in enumerate(facet.at):
+    for level, at in enumerate(facet.places):
         holds = facet.held @ facet.climb[level]
         mine = np.isin(at, tops)
         cover |= np.asarray(holds[:, np.flatnonzero(mine)].sum(axis=1)).ravel() > 0
@@ -190,7 +190,7 @@ def _leaking_top(facet: _Facet, gated: GatedTree, n_base: int, threshold: Thresh
 def _subtree(facet: _Facet, node: int) -> NDArray[np.bool_]:
     inside = np.zeros(len(facet.tree), dtype=bool)
     inside[node] = True
-    for at in reversed(facet.at):
+    for at in reversed(facet.places):
         parent = facet.parent[at]
         inside[at] |= (parent >= 0) & inside[parent]
     return inside

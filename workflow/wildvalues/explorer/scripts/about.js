@@ -9,8 +9,9 @@
     for (const [facet, measures] of Object.entries(W.study.validation)) {
       if (measures === null || typeof measures !== "object") continue;
       for (const [measure, value] of Object.entries(measures)) {
-        if (SUFFIX.test(measure) || measure === "n" || measure.startsWith("n_") || value === null) continue;
-        rows.push({ facet, measure, value, n: measures.n ?? null, interval: [measures[`${measure}_low`] ?? null, measures[`${measure}_high`] ?? null] });
+        // Measures come with an interval; counts of the confusion table do not.
+        if (SUFFIX.test(measure) || value === null || !(`${measure}_low` in measures)) continue;
+        rows.push({ facet, measure, value, n: measures.n ?? null, chance: measures[`chance_${measure}`] ?? null, interval: [measures[`${measure}_low`] ?? null, measures[`${measure}_high`] ?? null] });
       }
     }
     if (!rows.length) return W.empty("No labelled conversation covers this study, so the accuracy of its annotations is not known. Treat every share as provisional.");
@@ -19,11 +20,12 @@
       caption: "Agreement of the annotating model with labelled conversations, and its 95 % interval", file: "accuracy", rows, limit: 40, sortable: false,
       columns: [
         { name: "facet", value: (row) => FACETS[row.facet] || format.words(row.facet) },
-        { name: "measure", value: (row) => (row.measure === "kappa" ? "Cohen's kappa" : row.measure === "f1" ? "F1" : format.words(row.measure)) },
+        { name: "measure", value: (row) => (row.measure === "kappa" ? "Cohen's kappa" : format.words(row.measure).replace("f1", "F1")) },
         { name: "labelled", numeric: true, value: (row) => row.n, show: (row) => format.count(row.n) },
         { name: "value", numeric: true, value: (row) => row.value, show: (row) => format.decimal(row.value) },
         { name: "95 % interval", numeric: true, value: (row) => row.interval.map((x) => x ?? "").join(" to "), show: (row) => (row.interval[0] === null ? "–" : `${format.decimal(row.interval[0])} – ${format.decimal(row.interval[1])}`) },
-        { name: "bar", title: "", bar: true, value: (row) => row.value, show: (row) => (share(row) ? W.meter(row.value, 1, row.interval) : "") },
+        ...(rows.some((row) => row.chance !== null) ? [{ name: "by chance", numeric: true, value: (row) => row.chance, show: (row) => format.decimal(row.chance) }] : []),
+        { name: "bar", title: "", bar: true, value: (row) => row.value, show: (row) => (share(row) ? W.meter(row.value, 1, row.interval, row.chance) : "") },
       ],
     });
   }

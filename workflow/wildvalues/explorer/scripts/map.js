@@ -22,9 +22,16 @@
       const v = pad + (1 - (tree.y[row] - y0) / (y1 - y0)) * (height - 2 * pad);
       return [(u - width / 2) * view.scale + width / 2 + view.x, (v - height / 2) * view.scale + height / 2 + view.y];
     };
-    const radius = (row) => Math.max(1.6, Math.min(16, 2 + 26 * Math.sqrt(tree.shares[row] || 0))) * Math.min(2, Math.sqrt(view.scale)) * (rows.length > 5000 ? 0.6 : 1);
+    const radius = (row) => Math.max(1.6, Math.min(16, 2 + 26 * Math.sqrt(tree.shares[row] || 0))) * Math.min(2, Math.sqrt(view.scale)) * (rows.length > 5000 ? 0.6 : 1) * Math.min(1, 0.45 + width / 1600);
 
+    // At most one drawing a frame, however fast the pointer moves.
+    let due = false;
     function draw() {
+      if (!due) requestAnimationFrame(paintAll);
+      due = true;
+    }
+    function paintAll() {
+      due = false;
       const pixels = window.devicePixelRatio || 1;
       const style = getComputedStyle(document.documentElement);
       const paint = canvas.getContext("2d");
@@ -145,7 +152,7 @@
       if (box.clientWidth && box.clientWidth !== width) {
         width = box.clientWidth;
         height = Math.round(Math.max(360, Math.min(640, width * 0.62)));
-        requestAnimationFrame(draw);
+        draw();
       }
     }).observe(box);
     return box;

@@ -138,7 +138,7 @@
     const most = Math.max(4, ...rows.map((cell) => Math.abs(cell[5])));
     const whole = other === "response_type" || facet === "response_type" ? "among these replies" : "there";
     return W.table({
-      caption: "Rate of the value in the context and overall, with the adjusted residual: how far the count is from what chance gives.", file: `${name}_${other}_${level}`.replace(/[^\p{L}\p{N}]+/gu, "_"), rows, limit: 16,
+      caption: "Rate there and overall. The adjusted residual says how far the count is from what chance gives; * is significant after Bonferroni.", file: `${name}_${other}_${level}`.replace(/[^\p{L}\p{N}]+/gu, "_"), rows, limit: 16,
       columns: [
         { name: HEADS[other][1].toLowerCase(), title: HEADS[other][1], value: (cell) => W.label(other, cell[1]), show: (cell) => h("a", { href: W.link(other, cell[0]) }, W.label(other, cell[1])) },
         { name: "conversations", numeric: true, minor: true, value: (cell) => cell[2], show: (cell) => format.count(cell[2]) },

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 
@@ -147,7 +148,9 @@ def name_by_centre(
         return ClusterName(first, describe(facet.name, group), facet.vector(first))
     home = next((child for child in group.children if first in members[child].members), None)
     elsewhere = [value for value in group.members[1:] if home is None or value not in members[home].members]
-    for second in (elsewhere or list(group.members[1:]))[:_LADDER]:
+    seconds = elsewhere or list(group.members[1:])
+    # "collaboration and collaborative" says no more than "collaboration": words of another stem come first.
+    for second in sorted(seconds[:_LADDER], key=lambda value: bool(_stems(first) & _stems(value))):
         name = f"{first} and {second}"
         if letters_key(name) not in used:
             vector = unit(facet.vector(first) + facet.vector(second))
@@ -157,6 +160,10 @@ def name_by_centre(
         number += 1
         name = f"{first} ({number})"
     return ClusterName(name, describe(facet.name, group), facet.vector(first))
+
+
+def _stems(name: str) -> set[str]:
+    return {word[:5] for word in re.findall(r"\w{4,}", name)}
 
 
 def describe(facet: str, group: Group) -> str:

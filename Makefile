@@ -15,7 +15,7 @@ help: ## say what there is
 
 study: .venv/ready tex ## set up and run the study of params.yaml
 	@if command -v latexmk >/dev/null; then snakemake --cores $(CORES) --quiet rules; \
-	else snakemake --cores $(CORES) --quiet rules without_pdf; fi
+	else snakemake without_pdf --cores $(CORES) --quiet rules; fi
 	@wildvalues summary
 
 test: .venv/ready ## set up and run the tests
@@ -26,7 +26,7 @@ lint: .venv/ready ## style, types, and both engines' files against the stages
 	snakefmt --check Snakefile workflow/rules && snakemake --lint && wildvalues engines check
 
 paper: .venv/ready ## rebuild the PDF alone
-	@snakemake --cores $(CORES) --quiet rules paper/main.pdf
+	@snakemake paper/main.pdf --cores $(CORES) --quiet rules
 
 adopt: .venv/ready ## after snakemake: let DVC remember the run
 	@wildvalues engines adopt

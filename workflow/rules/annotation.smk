@@ -14,6 +14,8 @@ rule screen:
         "logs/screen.log",
     benchmark:
         "logs/benchmarks/screen.tsv"
+    conda:
+        "../../envs/core.yaml"
     threads: workflow.cores
     params:
         **keys(
@@ -23,13 +25,12 @@ rule screen:
             "llm.temperature",
             "llm.max_failed_share",
         ),
-        prompts="workflow/prompts",
     message:
         "Keep the subjective conversations."
     shell:
         "WILDVALUES_LOG={log} wildvalues screen "
         "--redacted {input.redacted} "
-        "--prompts {params.prompts} "
+        "--prompts workflow/prompts "
         "--screened {output.screened} "
         "--screening {output.screening} "
         "--rejects {output.rejects} "
@@ -48,6 +49,8 @@ rule extract:
         "logs/extract.log",
     benchmark:
         "logs/benchmarks/extract.tsv"
+    conda:
+        "../../envs/core.yaml"
     threads: workflow.cores
     params:
         **keys(
@@ -57,13 +60,12 @@ rule extract:
             "llm.temperature",
             "llm.max_failed_share",
         ),
-        prompts="workflow/prompts",
     message:
         "Read values, response type and task off each conversation."
     shell:
         "WILDVALUES_LOG={log} wildvalues extract "
         "--screened {input.screened} "
-        "--prompts {params.prompts} "
+        "--prompts workflow/prompts "
         "--annotations {output.annotations} "
         "--rejects {output.rejects} "
         "--metrics {output.metrics}"

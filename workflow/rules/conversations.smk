@@ -12,6 +12,8 @@ rule ingest:
         "logs/ingest.log",
     benchmark:
         "logs/benchmarks/ingest.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("ingest"),
         input=config["ingest"]["input"],
@@ -35,6 +37,8 @@ rule sample:
         "logs/sample.log",
     benchmark:
         "logs/benchmarks/sample.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("sample", "study.seed"),
     message:
@@ -57,6 +61,8 @@ rule redact:
         "logs/redact.log",
     benchmark:
         "logs/benchmarks/redact.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("redact"),
     message:

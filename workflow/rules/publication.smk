@@ -16,6 +16,8 @@ rule plot:
         "logs/plot.log",
     benchmark:
         "logs/benchmarks/plot.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("plot", "study"),
     message:
@@ -36,6 +38,8 @@ rule release:
         "logs/release.log",
     benchmark:
         "logs/benchmarks/release.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("release", "study"),
     message:
@@ -56,6 +60,8 @@ rule explore:
         "logs/explore.log",
     benchmark:
         "logs/benchmarks/explore.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("study"),
     message:
@@ -81,6 +87,8 @@ rule typeset:
         "logs/typeset.log",
     benchmark:
         "logs/benchmarks/typeset.tsv"
+    conda:
+        "../../envs/tex.yaml"
     params:
         **keys(
             "study",
@@ -94,7 +102,6 @@ rule typeset:
             "disclose",
             "plot",
         ),
-        source="paper/source",
     message:
         "Typeset the paper."
     shell:
@@ -103,7 +110,7 @@ rule typeset:
         "--figures {input.figures} "
         "--validation {input.validation} "
         "--disclosure {input.disclosure} "
-        "--source {params.source} "
+        "--source paper/source "
         "--build {output.build} "
         "--pdf {output.pdf}"
 
@@ -122,6 +129,8 @@ rule trace:
         "logs/trace.log",
     benchmark:
         "logs/benchmarks/trace.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys(
             "study",
@@ -143,7 +152,6 @@ rule trace:
             "llm.model",
             "llm.temperature",
         ),
-        prompts="workflow/prompts",
     message:
         "Record how every result was made."
     shell:
@@ -153,5 +161,5 @@ rule trace:
         "--dataset {input.dataset} "
         "--explorer {input.explorer} "
         "--validation {input.validation} "
-        "--prompts {params.prompts} "
+        "--prompts workflow/prompts "
         "--provenance {output.provenance}"

@@ -22,6 +22,8 @@ rule analyze:
         "logs/analyze.log",
     benchmark:
         "logs/benchmarks/analyze.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("analyze", "study.seed"),
     message:
@@ -59,6 +61,8 @@ rule disclose:
         "logs/disclose.log",
     benchmark:
         "logs/benchmarks/disclose.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("disclose"),
     message:
@@ -81,6 +85,8 @@ rule validate:
         "logs/validate.log",
     benchmark:
         "logs/benchmarks/validate.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("validate", "embed.model"),
     message:

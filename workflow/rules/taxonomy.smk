@@ -12,6 +12,8 @@ rule canonicalize:
         "logs/canonicalize.log",
     benchmark:
         "logs/benchmarks/canonicalize.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("canonicalize", "embed.model"),
     message:
@@ -33,6 +35,8 @@ rule embed:
         "logs/embed.log",
     benchmark:
         "logs/benchmarks/embed.tsv"
+    conda:
+        "../../envs/core.yaml"
     threads: workflow.cores
     params:
         **keys("embed.model"),
@@ -55,6 +59,8 @@ rule cluster:
         "logs/cluster.log",
     benchmark:
         "logs/benchmarks/cluster.tsv"
+    conda:
+        "../../envs/core.yaml"
     threads: workflow.cores
     params:
         **keys("cluster"),
@@ -81,9 +87,10 @@ rule name:
         "logs/name.log",
     benchmark:
         "logs/benchmarks/name.tsv"
+    conda:
+        "../../envs/core.yaml"
     params:
         **keys("name", "llm.provider", "llm.model"),
-        prompts="workflow/prompts",
     message:
         "Name the clusters."
     shell:
@@ -91,6 +98,6 @@ rule name:
         "--clusters {input.clusters} "
         "--embeddings {input.embeddings} "
         "--vocabulary {input.vocabulary} "
-        "--prompts {params.prompts} "
+        "--prompts workflow/prompts "
         "--taxonomy {output.taxonomy} "
         "--metrics {output.metrics}"

@@ -123,7 +123,7 @@ def _section(body: str, name: str) -> str:
 
 def _named_paths(section: str) -> dict[str, str]:
     paths = {}
-    for name, value in re.findall(r"^\s+(\w+)=(.*?),?$", re.sub(r"\(\s+", "(", section), re.MULTILINE):
+    for name, value in re.findall(r"^ {8}(\w+)=(.*?),?$", re.sub(r"\(\s+", "(", section), re.MULTILINE):
         setting = re.search(r'config\["(\w+)"\]\["(\w+)"\]', value)
         quoted = re.search(r'"([^"]+)"', value)
         if setting:
@@ -149,16 +149,19 @@ def dvc_fragment(stage: Stage) -> str:
 
 def snakemake_fragment(stage: Stage) -> str:
     """Return the rule that matches the declaration, ready to paste."""
-    options = [f"--{key.replace('_', '-')} {{{_source(key, path)}}}" for key, path in stage.reads.items()]
+    options = [f"--{key.replace('_', '-')} {_source(key, path)}" for key, path in stage.reads.items()]
     options += [f"--{key.replace('_', '-')} {{output.{key}}}" for key in stage.writes]
     lines = [f"rule {stage.name}:", "    input:"]
     lines += [f"        {key}={_spelled(path)}," for key, path in stage.reads.items()]
     lines += ["    output:"]
     lines += [f"        {key}={_spelled_output(path)}," for key, path in stage.writes.items()]
     lines += ["    params:"]
-    lines += [f"        {key}={_folder(path)}," for key, path in stage.reads.items() if _is_folder_input(path)]
+    lines += [
+        f"        {key}={_folder(path)}," for key, path in stage.reads.items() if "$" in path and _is_folder_input(path)
+    ]
     lines += [f"        **keys({', '.join(repr(key) for key in stage.params)}),".replace("'", '"')]
-    lines += ["    log:", f'        "logs/{stage.name}.log",', "    benchmark:"]
+    lines += ["    log:", f'        "logs/{stage.name}.log",', "    conda:"]
+    lines += [f'        "../../envs/{"tex" if stage.name == "typeset" else "core"}.yaml"', "    benchmark:"]
     lines += [f'        "logs/benchmarks/{stage.name}.tsv"', "    message:", f'        "{stage.summary}"']
     lines += ["    shell:", f'        "WILDVALUES_LOG={{log}} wildvalues {stage.name} "']
     lines += [f'        "{option} "' for option in options[:-1]]
@@ -171,7 +174,9 @@ def _is_folder_input(path: str) -> bool:
 
 
 def _source(key: str, path: str) -> str:
-    return f"params.{key}" if _is_folder_input(path) else f"input.{key}"
+    if not _is_folder_input(path):
+        return f"{{input.{key}}}"
+    return f"{{params.{key}}}" if path.startswith("$") else path
 
 
 def _folder(path: str) -> str:

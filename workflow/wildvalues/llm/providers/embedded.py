@@ -44,7 +44,7 @@ class EmbeddedProvider:
     def __init__(self, model: str) -> None:
         import xllamacpp
 
-        weights = models.ensure(model)
+        weights = models.resolve(model).path
         params = xllamacpp.CommonParams()
         params.model.path = str(weights)
         params.n_ctx = CONTEXT_TOKENS

@@ -38,7 +38,7 @@ def read_results(folder: Path) -> Results:
 
 
 def read_result(path: Path, table: Table) -> pd.DataFrame:
-    """Read one published table; see `read_results`."""
+    """Read one published table, its rows sorted by the table's key; see `read_results`."""
     try:
         raw = pd.read_csv(path, dtype=str, keep_default_na=False, na_filter=False, encoding="utf-8")
     except FileNotFoundError:
@@ -51,7 +51,8 @@ def read_result(path: Path, table: Table) -> pd.DataFrame:
             f"{path}: lacks column {', '.join(missing)}; it was made by another version, so delete it and run again"
         )
     columns = {field.name: _typed(raw[field.name], field.type, path) for field in table.schema}
-    return pd.DataFrame(columns, columns=table.schema.names)
+    # Sorted by its key again: the order of rows in a file that passed through other hands carries nothing.
+    return table.arrange(pd.DataFrame(columns, columns=table.schema.names))
 
 
 def _typed(column: pd.Series, kind: pa.DataType, path: Path) -> pd.Series:

@@ -67,7 +67,8 @@ def make(material: Material) -> Drawn:
     data = pd.concat(list(parts.values()))
     if data.empty:
         return Drawn.nothing("No pair of AI value and context is frequent enough to be published.", COLUMNS)
-    panel = material.plot.values_per_context * 0.27 + 0.1
+    bars = int(data.groupby(["column_facet", "column_id"]).size().max())
+    panel = bars * 0.27 + 0.1
     band = panel + _TITLE + 0.25
     bands = {facet: math.ceil(part["column_id"].nunique() / PANELS_A_ROW) for facet, part in parts.items()}
     height = 0.28 + sum(0.28 + rows * band for rows in bands.values() if rows)
@@ -84,20 +85,19 @@ def make(material: Material) -> Drawn:
             row, column = divmod(i, PANELS_A_ROW)
             left = 0.12 + column * (style.TEXT_WIDTH - 0.1) / PANELS_A_ROW
             axes = marks.place(fig, left, y - (row + 1) * band + 0.25, style.TEXT_WIDTH / PANELS_A_ROW - 0.2, panel)
-            _panel(axes, rows, style.AI if facet == "task" else style.HUMAN, highest, material, facet)
+            _panel(axes, rows, style.AI if facet == "task" else style.HUMAN, highest, bars, _threshold(part, material))
         y -= bands[facet] * band
     fig.text(0.5, 0.12 / height, "adjusted Pearson residual", ha="center", fontsize=style.NORMAL)
     return Drawn(fig, data[COLUMNS].reset_index(drop=True), _caption(parts, material))
 
 
-def _panel(axes: Axes, rows: pd.DataFrame, colour: str, highest: float, material: Material, facet: str) -> None:
+def _panel(axes: Axes, rows: pd.DataFrame, colour: str, highest: float, bars: int, threshold: float | None) -> None:
     room = style.TEXT_WIDTH / PANELS_A_ROW - 0.25
     size = f"(n = {count(rows['column_total'].iloc[0])})"
     title = text.wrap(f"{rows['column_name'].iloc[0]} {size}", room, style.NORMAL)
     if not title.endswith(size):
         title = f"{text.wrap(str(rows['column_name'].iloc[0]), room, style.NORMAL, lines=1)}\n{size}"
     axes.set_title(title, loc="left", pad=3, linespacing=1.05)
-    threshold = _threshold(rows, material)
     for i, row in enumerate(records(rows)):
         axes.barh(
             i + 0.22, row.residual, height=0.36, color=colour, alpha=0.9 if row.significant else 0.35, linewidth=0
@@ -110,7 +110,7 @@ def _panel(axes: Axes, rows: pd.DataFrame, colour: str, highest: float, material
             0, i - 0.2, text.elide(str(row.row_name), room - 0.35, style.SMALL), va="center", fontsize=style.SMALL
         )
     axes.set_xlim(0, highest * 1.04)
-    axes.set_ylim(material.plot.values_per_context - 0.45, -0.5)
+    axes.set_ylim(bars - 0.45, -0.5)
     axes.set_yticks([])
     axes.tick_params(axis="x", labelsize=6.5)
 

@@ -74,7 +74,8 @@ def _draw(axes: Axes, tops: pd.DataFrame, branches: pd.DataFrame) -> None:
     x_top, w_top, x_second, w_second = 0.05, 1.25, 1.75, 1.75
     x_values = x_second + w_second + 0.1
     axes.text(x_top, 0.12, "top level, % of mentions", fontsize=style.SMALL, color=style.FAINT, va="center")
-    axes.text(x_second, 0.12, "next level", fontsize=style.SMALL, color=style.FAINT, va="center")
+    if branches["node_id"].notna().any():
+        axes.text(x_second, 0.12, "next level", fontsize=style.SMALL, color=style.FAINT, va="center")
     axes.text(x_values, 0.12, "most frequent values", fontsize=style.SMALL, color=style.FAINT, va="center")
     y = 0.3
     largest = float(branches["share_mentions"].max()) if "share_mentions" in branches else 1.0
@@ -82,9 +83,8 @@ def _draw(axes: Axes, tops: pd.DataFrame, branches: pd.DataFrame) -> None:
         colour = style.PALETTE[i % len(style.PALETTE)]
         mine = branches[branches["parent_id"] == top.node_id]
         middle = y + len(mine) * _ROW / 2
-        lines = 2 if len(mine) > 1 else 1
-        label = text.wrap(str(top.name), w_top - 0.5, style.NORMAL, lines=lines)
-        half = 0.19 if lines == 2 else 0.13
+        label = text.wrap(str(top.name), w_top - 0.5, style.NORMAL, lines=2)
+        half = 0.19 if len(mine) > 1 else 0.14
         axes.add_patch(Rectangle((x_top, middle - half), w_top, 2 * half, facecolor=colour, alpha=0.16, linewidth=0))
         axes.add_patch(Rectangle((x_top, middle - half), 0.05, 2 * half, facecolor=colour, linewidth=0))
         axes.text(x_top + 0.1, middle, label, va="center", fontsize=style.NORMAL, linespacing=1.05)
@@ -93,8 +93,9 @@ def _draw(axes: Axes, tops: pd.DataFrame, branches: pd.DataFrame) -> None:
             at = y + (j + 0.5) * _ROW
             single = row.node_id is None or row.node_id != row.node_id
             share = 0.0 if single else float(row.share_mentions)
-            _link(axes, (x_top + w_top, middle), (x_second - 0.05, at), colour, 0.5 + 3.5 * share / max(largest, 1e-9))
             if not single:
+                weight = 0.5 + 3.5 * share / max(largest, 1e-9)
+                _link(axes, (x_top + w_top, middle), (x_second - 0.05, at), colour, weight)
                 name = text.wrap(str(row.name), w_second - 0.42, style.SMALL)
                 axes.text(x_second, at, name, va="center", fontsize=style.SMALL, linespacing=1.0)
                 axes.text(x_second + w_second - 0.08, at, percent(share), va="center", ha="right", fontsize=style.SMALL)

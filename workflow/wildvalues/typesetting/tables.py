@@ -86,7 +86,7 @@ def _associations(study: Study) -> str:
             mark = r"\rlap{\textsuperscript{*}}" if row.significant == 1 else ""
             cells.append(
                 [
-                    r"\hspace*{1em}" + elided(row.row_name),
+                    r"\leftskip=1em\relax{}" + elided(row.row_name),
                     count(row.observed),
                     escape(decimal(row.expected, 1)),
                     escape(decimal(row.residual, 1)) + mark,
@@ -217,7 +217,9 @@ def _taxonomy(study: Study) -> str:
             ]
             shown = "; ".join(elided(leaf, 40) for leaf in leaves[:_LEAVES_A_CLUSTER])
             more = len(leaves) - _LEAVES_A_CLUSTER
-            label = rf"\hspace*{{{depth}em}}" + (rf"\textbf{{{elided(name, 50)}}}" if depth == 0 else elided(name, 50))
+            label = rf"\leftskip={depth}em\relax{{}}" + (
+                rf"\textbf{{{elided(name, 50)}}}" if depth == 0 else elided(name, 50)
+            )
             text = shown + (f"; {count(more)} more" if more > 0 else "")
             if depth == 0:
                 heads.append(len(cells))

@@ -16,12 +16,11 @@ rule ingest:
         "../../envs/core.yaml"
     params:
         **keys("ingest"),
-        input=config["ingest"]["input"],
     message:
         "Read logs of any supported format into one conversation table."
     shell:
         "WILDVALUES_LOG={log} wildvalues ingest "
-        "--input {params.input} "
+        "--input {config[ingest][input]} "
         "--conversations {output.conversations} "
         "--rejects {output.rejects} "
         "--metrics {output.metrics}"

@@ -100,11 +100,11 @@ def in_snakemake(rules: Path) -> dict[str, EngineStage]:
             inputs = _named_paths(_section(body, "input"))
             outputs = _named_paths(_section(body, "output"))
             places = {f"{{input.{key}}}": path for key, path in inputs.items()}
-            places |= {f"{{params.{key}}}": path for key, path in inputs.items()}
             places |= {f"{{output.{key}}}": path for key, path in outputs.items()}
             command = " ".join(re.findall(r'"([^"]*)"', _section(body, "shell")))
             for placeholder, path in places.items():
                 command = command.replace(placeholder, path)
+            command = re.sub(r"\{config\[(\w+)\]\[(\w+)\]\}", r"${\1.\2}", command)
             keys = re.search(r"\*\*keys\(([^)]*)\)", body, re.DOTALL)
             found[name] = EngineStage(
                 name,
@@ -156,9 +156,6 @@ def snakemake_fragment(stage: Stage) -> str:
     lines += ["    output:"]
     lines += [f"        {key}={_spelled_output(path)}," for key, path in stage.writes.items()]
     lines += ["    params:"]
-    lines += [
-        f"        {key}={_folder(path)}," for key, path in stage.reads.items() if "$" in path and _is_folder_input(path)
-    ]
     lines += [f"        **keys({', '.join(repr(key) for key in stage.params)}),".replace("'", '"')]
     lines += ["    log:", f'        "logs/{stage.name}.log",', "    conda:"]
     lines += [f'        "../../envs/{"tex" if stage.name == "typeset" else "core"}.yaml"', "    benchmark:"]
@@ -176,7 +173,7 @@ def _is_folder_input(path: str) -> bool:
 def _source(key: str, path: str) -> str:
     if not _is_folder_input(path):
         return f"{{input.{key}}}"
-    return f"{{params.{key}}}" if path.startswith("$") else path
+    return re.sub(r"\$\{(\w+)\.(\w+)\}", r"{config[\1][\2]}", path)
 
 
 def _folder(path: str) -> str:

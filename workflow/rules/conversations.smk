@@ -16,11 +16,12 @@ rule ingest:
         "../../envs/core.yaml"
     params:
         **keys("ingest"),
+        input=lambda wildcards: config["ingest"]["input"],
     message:
         "Read logs of any supported format into one conversation table."
     shell:
         "WILDVALUES_LOG={log} wildvalues ingest "
-        "--input {config[ingest][input]} "
+        "--input {params.input} "
         "--conversations {output.conversations} "
         "--rejects {output.rejects} "
         "--metrics {output.metrics}"

@@ -17,6 +17,9 @@ from wildvalues.errors import InputError, WildvaluesError
 from wildvalues.params import PARAMS_FILE
 from wildvalues.stage import STAGE_NAMES, Stage, load_stage
 
+# Where the logs are: a file, or a folder that people write to.
+_LOGS = "${ingest.input}"
+
 
 def value_at(params: Mapping[str, Any], key: str) -> Any:
     """Return the value at ``section`` or ``section.key``; None where the file leaves it to its default."""
@@ -100,11 +103,11 @@ def in_snakemake(rules: Path) -> dict[str, EngineStage]:
             inputs = _named_paths(_section(body, "input"))
             outputs = _named_paths(_section(body, "output"))
             places = {f"{{input.{key}}}": path for key, path in inputs.items()}
+            places |= {f"{{params.{key}}}": path for key, path in inputs.items()}
             places |= {f"{{output.{key}}}": path for key, path in outputs.items()}
             command = " ".join(re.findall(r'"([^"]*)"', _section(body, "shell")))
             for placeholder, path in places.items():
                 command = command.replace(placeholder, path)
-            command = re.sub(r"\{config\[(\w+)\]\[(\w+)\]\}", r"${\1.\2}", command)
             keys = re.search(r"\*\*keys\(([^)]*)\)", body, re.DOTALL)
             found[name] = EngineStage(
                 name,
@@ -156,6 +159,7 @@ def snakemake_fragment(stage: Stage) -> str:
     lines += ["    output:"]
     lines += [f"        {key}={_spelled_output(path)}," for key, path in stage.writes.items()]
     lines += ["    params:"]
+    lines += [f"        {key}=lambda wildcards: {_folder(path)}," for key, path in stage.reads.items() if path == _LOGS]
     lines += [f"        **keys({', '.join(repr(key) for key in stage.params)}),".replace("'", '"')]
     lines += ["    log:", f'        "logs/{stage.name}.log",', "    conda:"]
     lines += [f'        "../../envs/{"tex" if stage.name == "typeset" else "core"}.yaml"', "    benchmark:"]
@@ -167,13 +171,13 @@ def snakemake_fragment(stage: Stage) -> str:
 
 def _is_folder_input(path: str) -> bool:
     """Folders that people write to: their files are the inputs, and the command gets the folder."""
-    return path == "workflow/prompts" or path == "paper/source" or path == "${ingest.input}"
+    return path == "workflow/prompts" or path == "paper/source" or path == _LOGS
 
 
 def _source(key: str, path: str) -> str:
     if not _is_folder_input(path):
         return f"{{input.{key}}}"
-    return re.sub(r"\$\{(\w+)\.(\w+)\}", r"{config[\1][\2]}", path)
+    return f"{{params.{key}}}" if path.startswith("$") else path
 
 
 def _folder(path: str) -> str:
@@ -182,7 +186,7 @@ def _folder(path: str) -> str:
 
 
 def _spelled(path: str) -> str:
-    if path == "${ingest.input}":
+    if path == _LOGS:
         return f'files_below({_folder(path)}, config["ingest"]["files"])'
     return f"files_below({_folder(path)})" if _is_folder_input(path) else _folder(path)
 

@@ -116,7 +116,7 @@ def _kmeans(points: np.ndarray, mass: np.ndarray, size: int, params: Cluster) ->
 
 def _dense_groups(vectors: np.ndarray, mass: np.ndarray, size: int, params: Cluster) -> np.ndarray:
     """Group by density; too many groups are joined, those most alike first, until `size` are left."""
-    from sklearn.cluster import HDBSCAN
+    from hdbscan import HDBSCAN
 
     points = _reduced(vectors, params.seed)
     # Where no density stands out, all values are one group.
@@ -125,7 +125,7 @@ def _dense_groups(vectors: np.ndarray, mass: np.ndarray, size: int, params: Clus
     for least in sorted({max(2, len(points) // (size * factor)) for factor in (1, 2, 3, 5, 8, 13, 21)}, reverse=True):
         if least > len(points):
             continue
-        found = HDBSCAN(min_cluster_size=least, min_samples=1, copy=True).fit(points).labels_
+        found = HDBSCAN(min_cluster_size=least, min_samples=1, core_dist_n_jobs=1).fit(points).labels_
         if found.max() > best.max() or (not found_any and found.max() >= 0):
             best, found_any = found, True
         if found.max() + 1 >= size:

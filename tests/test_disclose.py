@@ -66,6 +66,7 @@ def test_nothing_below_the_threshold_nor_got_by_subtraction(tmp_path_factory, se
     only_listed_nodes_are_spoken_of(public)
     if base == 1:
         attack(public, threshold)
+        attack_trees(*with_truth(public, folder), threshold)
 
 
 def every_leaf_reaches_a_root(taxonomy: pd.DataFrame) -> None:
@@ -86,6 +87,20 @@ def only_listed_nodes_are_spoken_of(public: dict[str, pd.DataFrame]) -> None:
     for name in ("frequencies", "variation"):
         assert set(zip(public[name]["facet"], public[name]["node_id"], strict=True)) <= listed
     assert set(public["explicitness"].query("by == 'cluster'")["group_id"]) <= {node for _, node in listed}
+
+
+def with_truth(public: dict[str, pd.DataFrame], folder: Path) -> tuple[dict[str, pd.DataFrame], pd.DataFrame]:
+    """Return the published tables with what only the keeper of the private ones knows, to check the attack by."""
+    private = read_table(folder / "processed" / "taxonomy.parquet")
+    holders = read_table(folder / "processed" / HOLDERS_FILE)
+    # A cluster keeps its published leaves when it is numbered anew; one without any is not renamed back.
+    return {**public, "_private_taxonomy": private, "_ids": new_ids(public["taxonomy"], private)}, holders
+
+
+def new_ids(taxonomy: pd.DataFrame, private: pd.DataFrame) -> dict[tuple[str, str], str]:
+    """Return the published id of each private cluster, told by the counts and the name that both have."""
+    both = taxonomy[taxonomy["level"] > 0].merge(private, on=["facet", "level", "name"], suffixes=("", "_private"))
+    return dict(zip(zip(both["facet"], both["node_id_private"], strict=True), both["node_id"], strict=True))
 
 
 def attack(public: dict[str, pd.DataFrame], threshold: Threshold) -> None:
@@ -111,25 +126,60 @@ def attack(public: dict[str, pd.DataFrame], threshold: Threshold) -> None:
     tasks = exclusive[exclusive["row_facet"] == "task"]
     for _, part in tasks.groupby(["row_level", "column_facet", "column_id", "column_total"]):
         nobody_or_enough(part["column_total"].iloc[0] - part["observed"].sum(), least)
-    attack_trees(public, least)
 
 
-def attack_trees(public: dict[str, pd.DataFrame], least: int) -> None:
+def attack_trees(public: dict[str, pd.DataFrame], holders: pd.DataFrame, threshold: Threshold) -> None:
+    """Subtract from each cluster's count those of the topmost published nodes below it, everywhere and in each context.
+
+    Where something is left, the conversations with none of those values are counted from the private table; in a
+    context the remainder itself must reach the threshold.
+    """
     taxonomy = public["taxonomy"]
+    children: dict[tuple[str, str], list[str]] = {}
+    for node in taxonomy.dropna(subset=["parent_id"]).itertuples():
+        children.setdefault((node.facet, node.parent_id), []).append(node.node_id)
+
+    def topmost(facet: str, node: str, counts: dict[str, int]) -> list[str]:
+        found = []
+        for child in children.get((facet, node), []):
+            found += [child] if child in counts else topmost(facet, child, counts)
+        return found
+
+    members = dict(list(holders.groupby("facet")))
+    private_parent = public["_private_taxonomy"].set_index(["facet", "node_id"])["parent_id"].to_dict()
     counted = taxonomy[taxonomy["n_conversations"].notna()]
-    for node in counted[counted["level"] > 0].itertuples():
-        children = counted[(counted["facet"] == node.facet) & (counted["parent_id"] == node.node_id)]
-        nobody_or_enough(max(node.n_conversations - children["n_conversations"].sum(), 0), least)
+    for facet, part in counted.groupby("facet"):
+        counts = dict(zip(part["node_id"], part["n_conversations"], strict=True))
+        for node in part[part["level"] > 0].itertuples():
+            below = topmost(facet, node.node_id, counts)
+            if node.n_conversations <= sum(counts[child] for child in below):
+                continue
+            held = members[facet]
+            above = {value: ancestors(public, facet, value, private_parent) for value in held["value"].unique()}
+            inside = held[[node.node_id in above[value] for value in held["value"]]]
+            seen = [not above[value].isdisjoint(below) for value in inside["value"]]
+            rest = inside[~inside["conversation"].isin(inside.loc[seen, "conversation"])]
+            users = rest["user"].nunique() if holders["user"].notna().any() else np.nan
+            assert threshold.reached([rest["conversation"].nunique()], [max(users, 1)])[0]
     pairs = public["associations"]
-    parent = taxonomy.set_index(["facet", "node_id"])["parent_id"]
     for side, other in (("row", "column"), ("column", "row")):
-        keys = pd.MultiIndex.from_frame(pairs[[f"{side}_facet", f"{side}_id"]])
-        cells = pairs.assign(_parent=parent.reindex(keys).to_numpy())
         line = [f"{side}_facet", f"{other}_facet", f"{other}_level", f"{other}_id"]
-        below = cells.groupby([*line, "_parent"], as_index=False)["observed"].sum()
-        joined = pairs.merge(below, left_on=[*line, f"{side}_id"], right_on=[*line, "_parent"], suffixes=("", "_below"))
-        for rest in joined["observed"] - joined["observed_below"]:
-            nobody_or_enough(max(rest, 0), least)
+        for (facet, *_), part in pairs.groupby(line):
+            counts = dict(zip(part[f"{side}_id"], part["observed"], strict=True))
+            for node, observed in counts.items():
+                below = topmost(facet, node, counts)
+                if below:
+                    rest = observed - sum(counts[child] for child in below)
+                    nobody_or_enough(max(rest, 0), threshold.min_conversations)
+
+
+def ancestors(public: dict[str, pd.DataFrame], facet: str, value: str, parent: dict[tuple[str, str], str]) -> set[str]:
+    """Return the value and the clusters above it, under their published ids."""
+    found, node = {value}, parent[facet, value]
+    while isinstance(node, str):
+        found.add(public["_ids"].get((facet, node), node))
+        node = parent[facet, node]
+    return found
 
 
 def nobody_or_enough(rest: float, least: int) -> None:

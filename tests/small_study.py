@@ -34,7 +34,8 @@ def make_study(folder: Path, **changes: Any) -> Path:
         target = folder / name
         target.parent.mkdir(parents=True, exist_ok=True)
         (shutil.copytree if (ROOT / name).is_dir() else shutil.copy)(ROOT / name, target)
-    set_params(folder, **{key.replace(".", "__"): value for key, value in SMALL.items()}, **changes)
+    set_params(folder, **{key.replace(".", "__"): value for key, value in SMALL.items()})
+    set_params(folder, **changes)
     return folder
 
 

@@ -14,8 +14,8 @@ help: ## say what there is
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/:/' | column -t -s:
 
 study: .venv/ready tex ## set up and run the study of params.yaml
-	@if command -v latexmk >/dev/null; then snakemake --cores $(CORES) --quiet rules; \
-	else snakemake without_pdf --cores $(CORES) --quiet rules; fi
+	@if command -v latexmk >/dev/null; then snakemake --cores $(CORES) --quiet rules host; \
+	else snakemake without_pdf --cores $(CORES) --quiet rules host; fi
 	@wildvalues summary
 
 test: .venv/ready ## set up and run the tests
@@ -26,7 +26,7 @@ lint: .venv/ready ## style, types, and both engines' files against the stages
 	snakefmt --check Snakefile workflow/rules && snakemake --lint && wildvalues engines check
 
 paper: .venv/ready ## rebuild the PDF alone
-	@snakemake paper/main.pdf --cores $(CORES) --quiet rules
+	@snakemake paper/main.pdf --cores $(CORES) --quiet rules host
 
 adopt: .venv/ready ## after snakemake: let DVC remember the run
 	@wildvalues engines adopt

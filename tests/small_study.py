@@ -14,7 +14,7 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 _FILES = ("Snakefile", "dvc.yaml", "params.yaml", "data/demo/conversations.jsonl", "data/demo/gold.jsonl")
-_FOLDERS = ("workflow/rules", "workflow/report", "workflow/prompts", "paper/source")
+_FOLDERS = ("envs", "workflow/rules", "workflow/report", "workflow/prompts", "profiles", "paper/source")
 
 SMALL: dict[str, Any] = {
     "sample.size": 40,

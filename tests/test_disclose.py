@@ -41,7 +41,7 @@ def everything(folder: Path) -> str:
     return "\n".join(path.read_text("utf-8") for path in files)
 
 
-random_studies = settings(max_examples=8, deadline=None, suppress_health_check=list(HealthCheck))(
+random_studies = settings(max_examples=5, deadline=None, suppress_health_check=list(HealthCheck))(
     given(
         seed=st.integers(0, 10**6),
         n=st.integers(5, 90),

@@ -14,8 +14,28 @@ from wildvalues.wording import FACETS, count, facet_words, words
 
 COLUMNS = ["facet", "measure", "n", "value", "value_low", "value_high"]
 # Proportions and chance-corrected agreement; other numbers of validation.json are counts.
-MEASURES = ("accuracy", "balanced_accuracy", "precision", "recall", "f1", "macro_f1", "kappa")
+MEASURES = (
+    "accuracy",
+    "balanced_accuracy",
+    "precision",
+    "recall",
+    "f1",
+    "macro_f1",
+    "kappa",
+    "chance_f1",
+    "chance_accuracy",
+)
 NO_GOLD = "No gold label covers a conversation of this study, so the instrument's accuracy on it is not known."
+
+
+def measure_words(facet: str, measure: str) -> str:
+    """Name a measure: of a list of values, accuracy and kappa say whether any value was rightly found at all."""
+    name = words(measure).replace("f1", "F1")
+    if measure.startswith("chance_"):
+        return f"{name.removeprefix('chance ')} by chance"
+    if facet in ("ai_values", "human_values") and measure in ("accuracy", "kappa"):
+        return f"{name} of any at all"
+    return name
 
 
 def measured(validation: Mapping[str, Any]) -> pd.DataFrame:
@@ -61,7 +81,7 @@ def make(material: Material) -> Drawn:
     marks.intervals(axes, data, "value", colour=colours, scale=1)
     marks.rows(
         axes,
-        [f"{facet_words(row.facet)}: {words(row.measure).replace('f1', 'F1')}" for row in records(data)],
+        [f"{facet_words(row.facet)}: {measure_words(row.facet, row.measure)}" for row in records(data)],
         label,
     )
     for i in range(1, len(data)):
@@ -75,6 +95,6 @@ def make(material: Material) -> Drawn:
     caption = (
         f"The instrument against gold labels ({bases}), with 95 % intervals where they are known. Precision: share of "
         "the instrument's values that the labels hold too; recall: share of the labels' values that the instrument "
-        "found; kappa is corrected for chance."
+        "found; kappa is corrected for chance; by chance: what labels of other conversations score."
     )
     return Drawn(fig, data, caption)

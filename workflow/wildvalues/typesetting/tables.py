@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from wildvalues.figures import associations, variation
+from wildvalues.figures.accuracy import measure_words
 from wildvalues.results import records
 from wildvalues.tables import RESULTS
 from wildvalues.typesetting.latex import Column, elided, escape, table, wide
@@ -155,7 +156,7 @@ def _validation(study: Study) -> str:
     cells = [
         [
             facet_words(row.facet),
-            words(row.measure).replace("f1", "F1"),
+            measure_words(row.facet, row.measure),
             count(row.n),
             escape(decimal(row.value)),
             escape(f"{decimal(row.value_low)}–{decimal(row.value_high)}" if row.value_high > row.value_low else "–"),

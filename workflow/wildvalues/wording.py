@@ -56,7 +56,8 @@ def decimal(number: float | None, digits: int = 2) -> str:
     """Write a number with `digits` decimals and a true minus; a missing one as a dash."""
     if number is None or not math.isfinite(number):
         return NOT_KNOWN
-    return f"{number:.{digits}f}".replace("-", "−")
+    # Adding zero turns the negative zero that rounding can leave into a plain one.
+    return f"{round(number, digits) + 0.0:.{digits}f}".replace("-", "−")
 
 
 def plural(number: float, one: str, many: str | None = None) -> str:

@@ -145,9 +145,14 @@ def _caption(shares: pd.DataFrame, cells: pd.DataFrame, material: Material) -> s
     ]
     sentence = f" (|r| > {', '.join(bound)})" if bound else ""
     grey = int((~cells["significant"].fillna(False).astype(bool)).sum())
+    verdicts = (
+        f" Black: significant after Bonferroni correction{sentence}; "
+        f"grey: not ({count(grey)} of {count(len(cells))} shown)."
+        if len(cells)
+        else " No pair is frequent enough to be published."
+    )
     return (
         f"Response types. Top: share of conversations with 95 % Wilson intervals ({'; '.join(known)}). Bottom: for "
         f"three types, up to {PER_CELL} human values, AI values and task clusters with the highest adjusted Pearson "
-        f"residual. Black: significant after Bonferroni correction{sentence}; grey: not ({count(grey)} of "
-        f"{count(len(cells))} shown)."
+        f"residual.{verdicts}"
     )

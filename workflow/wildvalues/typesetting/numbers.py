@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import pandas as pd
@@ -41,6 +42,11 @@ def flags(study: Study) -> dict[str, bool]:
         "HasAssociations": any(
             len(associations.selected(study.material, facet, 1)) for facet in ("task", "human_values")
         ),
+        "HasTaskExamples": not associations.selected(study.material, "task", 1).empty,
+        "HasHumanExamples": not associations.selected(study.material, "human_values", 1).empty,
+        "HasMirrorKinds": not _mirror_kinds(study.tables["mirroring"]).empty,
+        "HasExplicitKinds": bool((study.tables["explicitness"]["by"] == "response_type").any()),
+        "HasModelShares": bool((study.tables["models"]["response_type"] == "strong_support").sum() > 1),
         "HasTaskTest": study.test("task") is not None,
         "HasHumanTest": study.test("human_values") is not None,
         "NamedByModel": bool(study.metric("name", "calls")),
@@ -196,9 +202,15 @@ def _tests(study: Study) -> dict[str, str]:
             f"{name}Tests": count(None if test is None else test["n_tests"]),
             f"{name}Significant": count(None if test is None else test["n_significant"]),
             f"{name}Threshold": escape(decimal(None if test is None else test["threshold"])),
-            f"{name}Cramer": escape(decimal(None if test is None else test["cramers_v"])),
+            f"{name}Cramer": _strength(None if test is None else test["cramers_v"]),
         }
     return found
+
+
+def _strength(cramers_v: float | None) -> str:
+    """Write a clause on the strength of a whole table; nothing where the table has none."""
+    known = cramers_v is not None and math.isfinite(cramers_v)
+    return f" (Cram\\'er's $V={decimal(cramers_v)}$)" if known else ""
 
 
 def _contexts(study: Study) -> dict[str, str]:
@@ -228,11 +240,14 @@ def _contexts(study: Study) -> dict[str, str]:
     return found
 
 
+def _mirror_kinds(table: pd.DataFrame) -> pd.DataFrame:
+    kinds = table[(table["matched"] == "value") & table["response_type"].isin(RESPONSE_TYPES)]
+    return kinds.sort_values(["share", "response_type"], ascending=[False, True], kind="stable")
+
+
 def _mirroring(table: pd.DataFrame) -> dict[str, str]:
     overall = _first(table, matched="value", response_type="all")
-    kinds = table[(table["matched"] == "value") & table["response_type"].isin(RESPONSE_TYPES)]
-    kinds = kinds.sort_values(["share", "response_type"], ascending=[False, True], kind="stable")
-    highest = next(records(kinds), None)
+    highest = next(records(_mirror_kinds(table)), None)
     return {
         "Mirrored": _interval(overall),
         "MirrorBase": count(None if overall is None else overall.n_base),

@@ -146,7 +146,9 @@ def write_study(given: Mapping[str, pd.DataFrame], folder: Path) -> dict[str, Pa
     paths = {}
     for name, table in kinds.items():
         paths[name] = folder / f"{name}.parquet"
-        write_table(given[name][table.schema.names], paths[name], table.schema)
+        # pandas gives an empty column of lists a type that Arrow does not take.
+        frame = given[name][table.schema.names] if len(given[name]) else table.schema.empty_table()
+        write_table(frame, paths[name], table.schema)
     for stage in analyze.METRICS_OF:
         paths[f"{stage}_metrics"] = folder / f"{stage}.json"
         write_json({"conversations": len(given["screened"]), "demo_conversations": 0}, paths[f"{stage}_metrics"])

@@ -83,11 +83,10 @@ def _quality() -> str:
     """How well the instrument did on gold labels, in words, or that nobody knows."""
     path = METRICS / "validation.json"
     validation = read_json(path) if path.exists() else {}
-    subjective = validation.get("subjectivity", {}).get("accuracy", {})
-    values = validation.get("ai_values", {}).get("f1_nearest", {})
+    subjective, values = validation.get("subjectivity", {}), validation.get("ai_values", {})
     if not subjective.get("n"):
         return "no gold label covers these conversations, so its accuracy on them is unknown."
-    parts = [f"against {subjective['n']} gold labels it judges subjectivity right in {subjective['value']:.0%}"]
-    if values.get("value") is not None:
-        parts.append(f"and finds AI values with F1 {values['value']:.2f}")
-    return " ".join(parts) + "."
+    text = f"against {subjective['n']} gold labels it judges subjectivity right in {subjective['accuracy']:.0%}"
+    if values.get("n"):
+        text += f" and finds AI values with F1 {values['f1']:.2f} (unrelated conversations: {values['chance_f1']:.2f})"
+    return f"{text}."

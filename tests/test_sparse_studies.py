@@ -9,8 +9,8 @@ from typing import Any
 
 import pandas as pd
 import pytest
-from small_study import make_study
 
+from small_study import make_study
 from wildvalues.cli import fill
 from wildvalues.params import load_params
 from wildvalues.results import read_results

@@ -88,23 +88,35 @@ def _draw(axes: Axes, tops: pd.DataFrame, branches: pd.DataFrame) -> None:
         axes.add_patch(Rectangle((x_top, middle - half), w_top, 2 * half, facecolor=colour, alpha=0.16, linewidth=0))
         axes.add_patch(Rectangle((x_top, middle - half), 0.05, 2 * half, facecolor=colour, linewidth=0))
         axes.text(x_top + 0.1, middle, label, va="center", fontsize=style.NORMAL, linespacing=1.05)
-        axes.text(x_top + w_top - 0.04, middle, percent(top.share_mentions), va="center", ha="right", fontweight="bold")
+        axes.text(x_top + w_top - 0.04, middle, _share(top.share_mentions), va="center", ha="right", fontweight="bold")
         for j, row in enumerate(records(mine)):
             at = y + (j + 0.5) * _ROW
             single = row.node_id is None or row.node_id != row.node_id
-            share = 0.0 if single else float(row.share_mentions)
+            # The gate keeps a cluster without its counts where they would give a withheld value away.
+            share = 0.0 if single or pd.isna(row.share_mentions) else float(row.share_mentions)
             if not single:
                 weight = 0.5 + 3.5 * share / max(largest, 1e-9)
                 _link(axes, (x_top + w_top, middle), (x_second - 0.05, at), colour, weight)
                 name = text.wrap(str(row.name), w_second - 0.42, style.SMALL)
                 axes.text(x_second, at, name, va="center", fontsize=style.SMALL, linespacing=1.0)
-                axes.text(x_second + w_second - 0.08, at, percent(share), va="center", ha="right", fontsize=style.SMALL)
+                axes.text(
+                    x_second + w_second - 0.08,
+                    at,
+                    _share(row.share_mentions),
+                    va="center",
+                    ha="right",
+                    fontsize=style.SMALL,
+                )
             values = text.wrap(str(row.values), style.TEXT_WIDTH - x_values - 0.05, style.SMALL)
             axes.text(
                 x_values, at, values, va="center", fontsize=style.SMALL, style="italic", color=style.FAINT,
                 linespacing=1.0,
             )  # fmt: skip
         y += len(mine) * _ROW
+
+
+def _share(share: float) -> str:
+    return "withheld" if pd.isna(share) else percent(share)
 
 
 def _link(axes: Axes, start: tuple[float, float], end: tuple[float, float], colour: str, width: float) -> None:

@@ -31,7 +31,7 @@ def test_every_stage_has_an_option_for_each_file_and_a_function_that_takes_them(
     for key in (*stage.reads, *stage.writes):
         assert f"--{key.replace('_', '-')}" in shown
     function = importlib.import_module(f"wildvalues.{name}").run
-    assert list(inspect.signature(function).parameters) == ["params", *stage.reads, *stage.writes]
+    inspect.signature(function).bind(Params(), **{key: Path(key) for key in (*stage.reads, *stage.writes)})
 
 
 @pytest.mark.parametrize("name", TOOLS)

@@ -90,7 +90,7 @@ rule name:
     conda:
         "../../envs/core.yaml"
     params:
-        **keys("name", "llm.provider", "llm.model"),
+        **keys("name", "llm.provider", "llm.model", "llm.temperature"),
     message:
         "Name the clusters."
     shell:

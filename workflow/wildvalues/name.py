@@ -35,7 +35,7 @@ STAGE = Stage(
         "prompts": "workflow/prompts",
     },
     writes={"taxonomy": "data/interim/taxonomy.parquet", "metrics": "results/metrics/name.json"},
-    params=("name", "llm.provider", "llm.model"),
+    params=("name", "llm.provider", "llm.model", "llm.temperature"),
 )
 
 log = logging.getLogger("wildvalues")

@@ -94,6 +94,9 @@ def run_stage(name: str, params: Params, paths: Mapping[str, Path]) -> None:
     stage: Stage = module.STAGE
     for key in stage.reads:
         if not paths[key].exists():
+            setting = stage.reads[key].removeprefix("${").removesuffix("}")
+            if setting != stage.reads[key]:
+                raise InputError(f"{paths[key]}: no such file or folder; correct {setting} in params.yaml")
             raise InputError(
                 f"{paths[key]}: this input of `wildvalues {name}` does not exist; "
                 "run the stage that makes it (`snakemake --cores 8` runs all), or correct the path"

@@ -11,9 +11,13 @@ SUMS_FILE = "SHA256SUMS"
 
 
 def files_below(folder: Path) -> list[Path]:
-    """Return every file below `folder`, sorted by its path relative to it."""
+    """Return every file below `folder`, sorted by its path relative to it, without hidden ones.
+
+    Engines leave marks of their own in folders they made (``.snakemake_timestamp``); those are no results.
+    """
     return sorted(
-        (path for path in folder.rglob("*") if path.is_file()), key=lambda path: path.relative_to(folder).parts
+        (path for path in folder.rglob("*") if path.is_file() and not path.name.startswith(".")),
+        key=lambda path: path.relative_to(folder).parts,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import shutil
 from pathlib import Path
 
@@ -21,9 +22,12 @@ def snakemake(folder: Path, *options: str, check: bool = True):
 
 
 def jobs(folder: Path, *options: str) -> set[str]:
-    """The rules that Snakemake would run."""
-    shown = snakemake(folder, "--dry-run", "--quiet", "host", *options, *TARGET).stdout
-    return {name for name in STAGE_NAMES if f"rule {name}:" in shown}
+    """The rules that Snakemake would run, from the table of jobs that a dry run prints."""
+    done = snakemake(folder, "--dry-run", *options, *TARGET)
+    shown = done.stdout + done.stderr
+    found = {name for name in STAGE_NAMES if re.search(rf"^{name} +1$", shown, re.MULTILINE)}
+    assert bool(found) != ("Nothing to be done" in shown), shown
+    return found
 
 
 @pytest.fixture(scope="module")

@@ -10,6 +10,7 @@ import pandas as pd
 
 from wildvalues.errors import InputError
 from wildvalues.files import read_table
+from wildvalues.results import read_results
 
 INTERIM = Path("data/interim")
 TABLES = Path("results/tables")
@@ -71,31 +72,36 @@ def trail(conversation_id: str, *, show_text: bool) -> list[str]:
 
 
 def _to_numbers(conversation_id: str) -> list[str]:
-    taxonomy = {(row["facet"], row["node_id"]): row for row in _records(read_table(INTERIM / "taxonomy.parquet"))}
-    published = pd.read_csv(TABLES / "frequencies.csv", dtype={"node_id": str}, keep_default_na=False)
-    numbers = {(row["facet"], row["node_id"]): row for row in _records(published)}
+    tables = read_results(TABLES)
+    private = {(row["facet"], row["node_id"]): row for row in _records(read_table(INTERIM / "taxonomy.parquet"))}
+    published = {(row["facet"], row["node_id"]): row for row in _records(tables["taxonomy"])}
+    numbers = {(row["facet"], row["node_id"]): row for row in _records(tables["frequencies"])}
     lines = []
     for mention in _records(_rows("mentions", conversation_id)):
-        facet = str(mention["facet"])
-        path = []
-        node: str | None = str(mention["value"])
-        while node is not None and (facet, node) in taxonomy:
-            entry = taxonomy[facet, node]
-            path.append((node, str(entry["name"])))
-            node = None if pd.isna(entry["parent_id"]) else str(entry["parent_id"])
-        names = " < ".join(name for _, name in path)
+        facet, value = str(mention["facet"]), str(mention["value"])
+        names = " < ".join(str(row["name"]) for row in _upwards(private, facet, value))
         lines.append(f"{'taxonomy':<14}{facet}: {names}  [{INTERIM}/taxonomy.parquet]")
-        for node_id, name in path:
-            key = (facet, node_id)
-            if key in numbers:
-                row = numbers[key]
-                lines.append(
-                    f"{'  counted in':<14}{name}: {row['n_conversations']} of {row['n_base']} conversations"
-                    f"  [{TABLES}/frequencies.csv, level {row['level']}]"
-                )
-            else:
-                lines.append(f"{'  withheld':<14}{name}: under the thresholds of `disclose`")
+        # A cluster that lost a member at the gate has another id there, so the published tree is climbed anew.
+        above = _upwards(published, facet, value)
+        if not above:
+            lines.append(f"{'  withheld':<14}{value}: too rare to be published; it counts in the clusters above it")
+        for row in above:
+            count = numbers.get((facet, row["node_id"]))
+            shown = f"{count['n_conversations']} of {count['n_base']} conversations" if count else "counts withheld"
+            lines.append(
+                f"{'  counted in':<14}{row['name']}: {shown}  [{TABLES}/frequencies.csv, level {row['level']}]"
+            )
     return lines
+
+
+def _upwards(tree: dict[tuple[Any, Any], dict[str, Any]], facet: str, value: str) -> list[dict[str, Any]]:
+    """Return the rows of a tree from a value to its top cluster."""
+    found: list[dict[str, Any]] = []
+    node: Any = value
+    while (facet, node) in tree:
+        found.append(tree[facet, node])
+        node = found[-1]["parent_id"]
+    return found
 
 
 def _rows(table: str, conversation_id: str) -> pd.DataFrame:

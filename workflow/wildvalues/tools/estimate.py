@@ -158,7 +158,7 @@ def _show_stage(sample: Sample, conversations: float) -> None:
     written = estimating.total(sample, conversations, sample.written)
     calls = conversations * len(sample.conversations[0])
     how = "measured" if sample.written_share[1] else "assumed where no answer is recorded"
-    click.echo(f"\n{sample.stage} with {sample.model[:40]}")
+    click.echo(f"\n{sample.stage} with {_shown(sample.model)}")
     click.echo(f"  calls           {calls:,.0f}, of which the memo answers about {sample.answered_share:.0%}")
     click.echo(f"  tokens to read  {read.text()}; {ratio}")
     click.echo(f"  tokens written  {written.text()}; {how}")
@@ -189,6 +189,12 @@ def _show_money_and_time(params: Params, samples: list[Sample], counts: dict[str
     listed = prices.price_file()
     click.echo(f"\ndollars live      {live.text(',.2f', '$')}; with every prompt-cache hit {cached.text(',.2f', '$')}")
     click.echo(f"dollars in batch  {batch.text(',.2f', '$')}; prices of {listed['date']}, {listed['source']}")
+
+
+def _shown(model: str) -> str:
+    """Return the registry's name of weights, else the id's beginning."""
+    names = [name for name, entry in models.registry().items() if model == f"sha256:{entry.sha256}"]
+    return names[0] if names else model[:40]
 
 
 def _relative_size(model: str) -> float:

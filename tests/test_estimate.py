@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import math
 from pathlib import Path
 
@@ -121,9 +122,22 @@ def write_conversations(study: Path, count: int) -> None:
     write_table(CONVERSATIONS.arrange(rows), path, CONVERSATIONS.schema)
 
 
-def estimate(study: Path, params: str) -> Result:
+def estimate(study: Path, params: str, *, of_table: bool = True) -> Result:
     (study / "params.yaml").write_text(params)
-    return CliRunner().invoke(command, ["--prompts", str(PROMPTS), "--sampled", "5"])
+    table = ["--conversations", str(study / "data/interim/redacted.parquet")] if of_table else []
+    return CliRunner().invoke(command, ["--prompts", str(PROMPTS), "--sampled", "5", *table])
+
+
+def test_the_logs_of_the_parameters_are_measured_whatever_lies_in_interim(study: Path) -> None:
+    write_conversations(study, 30)
+    log = study / "logs.jsonl"
+    turns = [{"role": "user", "content": "Is it fair?"}, {"role": "assistant", "content": "I would say so."}]
+    log.write_text("".join(json.dumps({"conversation_id": f"n{i}", "messages": turns}) + "\n" for i in range(4)))
+    params = f"ingest: {{input: {log}}}\nsample: {{deduplicate: false}}\nllm: {{provider: anthropic, model: {MODEL}}}"
+    result = estimate(study, params, of_table=False)
+    assert result.exit_code == 0, result.output
+    assert f"4 conversations of {log}" in result.output
+    assert not (study / "results").exists()
 
 
 def test_the_command_prices_a_hosted_model_live_and_in_batch_beside_clio(study: Path) -> None:
@@ -170,7 +184,7 @@ def test_an_unknown_price_is_said_and_asked_for(study: Path) -> None:
 def test_without_conversations_there_is_one_sentence(study: Path, count: int | None) -> None:
     if count is not None:
         write_conversations(study, count)
-    result = estimate(study, "{}")
+    result = estimate(study, "{}", of_table=count is not None)
     assert "conversation" in str(result.exception)
     assert type(result.exception).__name__ == "InputError"
 

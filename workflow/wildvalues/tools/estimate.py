@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import tempfile
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
@@ -22,6 +23,7 @@ from wildvalues.llm.prices import ModelPrice
 from wildvalues.llm.transcript import Turn, turns_of
 from wildvalues.llm.types import Request
 from wildvalues.params import Params, load_params
+from wildvalues.stage import load_stage, run_stage
 from wildvalues.tables import SCREENING
 
 # The default embedded model on 2 cores, tokens a second; other models are slower or faster about as they are larger.
@@ -32,21 +34,22 @@ _PUBLISHED_SUBJECTIVE = 0.44
 _CLIO_DOLLARS, _CLIO_TOKENS = 48.81, 1_000
 _REFERENCE_MODEL = "claude-haiku-5-5"
 _BYTES_OF_A_RECORD, _BYTES_OF_A_TOKEN = 260, 5
-_TABLES = ("redacted", "sample", "conversations")
 
 
 @click.command("estimate")
-@click.option("--conversations", type=click.Path(path_type=Path), help="Table to sample; default: the newest there is.")
+@click.option(
+    "--conversations", type=click.Path(path_type=Path), help="Table to measure instead of the logs of params.yaml."
+)
 @click.option("--prompts", type=click.Path(path_type=Path), default=Path("workflow/prompts"), show_default=True)
 @click.option("--sampled", type=click.IntRange(min=2), default=100, show_default=True, help="Conversations to measure.")
 @params_option
 def command(conversations: Path | None, prompts: Path, sampled: int, params_file: Path) -> None:
     """Say what `screen` and `extract` will take: tokens, dollars, hours and disk; nothing is asked of a model."""
     params = load_params(params_file)
-    table = conversations or _newest_table()
-    frame = read_table(table)
+    source = str(conversations or params.ingest.input)
+    frame = read_table(conversations) if conversations else _as_the_study_reads_them(params)
     if frame.empty:
-        raise InputError(f"{table}: holds no conversation, so there is nothing to estimate")
+        raise InputError(f"{source}: holds no conversation, so there is nothing to estimate")
     drawn = _drawn(frame, sampled)
     share, share_from, subjective = _subjective(frame)
     drawn_subjective = _drawn(subjective, sampled)
@@ -62,7 +65,7 @@ def command(conversations: Path | None, prompts: Path, sampled: int, params_file
         separate = measure("", [[facet] for facet in facets], [None] * len(facets), params.extract.prompt_chars)
         together = measure("", [facets], [None], params.extract.prompt_chars)
 
-    click.echo(f"{len(frame):,} conversations in {table}; measured: {len(drawn)}, for extract {len(drawn_subjective)}")
+    click.echo(f"{len(frame):,} conversations of {source}; measured: {len(drawn)}, for extract {len(drawn_subjective)}")
     click.echo(f"subjective: {share:.0%} ({share_from})")
     counts = {"screen": float(len(frame)), "extract": share * len(frame)}
     samples = [*screen, *extract]
@@ -98,15 +101,17 @@ def _measurer(
     return measure
 
 
-def _newest_table() -> Path:
-    for name in _TABLES:
-        path = Path("data/interim") / f"{name}.parquet"
-        if path.exists():
-            return path
-    raise InputError(
-        "data/interim: no conversations yet; run `wildvalues ingest`, `wildvalues sample` and `wildvalues redact` "
-        "first (they ask no model), or give --conversations TABLE"
-    )
+def _as_the_study_reads_them(params: Params) -> pd.DataFrame:
+    """Read, sample and redact the logs in a folder that is deleted again.
+
+    What lies in ``data/interim`` may be of other logs or other parameters. These stages ask no model.
+    """
+    with tempfile.TemporaryDirectory(prefix="wildvalues-estimate-") as place:
+        for name in ("ingest", "sample", "redact"):
+            stage = load_stage(name)
+            paths = {key: Path(place, Path(where).name) for key, where in {**stage.reads, **stage.writes}.items()}
+            run_stage(name, params, {**paths, "input": Path(params.ingest.input)} if name == "ingest" else paths)
+        return read_table(Path(place, "redacted.parquet"))
 
 
 def _drawn(frame: pd.DataFrame, size: int) -> list[list[Turn]]:
@@ -120,9 +125,10 @@ def _subjective(frame: pd.DataFrame) -> tuple[float, str, pd.DataFrame]:
     path = Path("data/interim/screening.parquet")
     if path.exists():
         screening = read_table(path, SCREENING.schema)
+        screening = screening[screening["conversation_id"].isin(frame["conversation_id"])]
         kept = frame[frame["conversation_id"].isin(screening.loc[screening["subjective"], "conversation_id"])]
         if len(kept):
-            return float(screening["subjective"].mean()), f"measured in {path}", kept
+            return float(screening["subjective"].mean()), f"measured in {path}, {len(screening):,} of them", kept
     return _PUBLISHED_SUBJECTIVE, "the published study's; `screen` will tell", frame
 
 

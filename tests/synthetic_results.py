@@ -14,7 +14,7 @@ import pandas as pd
 from scipy.stats import chi2, norm
 
 from wildvalues.files import write_csv, write_json
-from wildvalues.tables import RESULTS
+from wildvalues.tables import RESPONSE_TYPES, RESULTS
 
 _NOUNS = (
     "candour patience thrift courage neatness kindness caution curiosity fairness loyalty modesty precision "
@@ -47,15 +47,6 @@ TOPICS = (
     "a savings plan",
     "a school debate",
     "a care home visit",
-)
-RESPONSE_TYPES = (
-    "strong_support",
-    "mild_support",
-    "neutral_acknowledgment",
-    "reframing",
-    "mild_resistance",
-    "strong_resistance",
-    "no_values",
 )
 
 

@@ -14,6 +14,16 @@ TEXT = pa.string()
 COUNT = pa.int64()
 REAL = pa.float64()
 FLAG = pa.bool_()
+# The closed set of the published study, from most support to most resistance: the order of every figure and table.
+RESPONSE_TYPES = (
+    "strong_support",
+    "mild_support",
+    "neutral_acknowledgment",
+    "reframing",
+    "mild_resistance",
+    "strong_resistance",
+    "no_values",
+)
 MESSAGES = pa.list_(pa.struct([pa.field("role", TEXT), pa.field("content", TEXT)]))
 
 

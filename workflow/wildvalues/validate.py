@@ -11,11 +11,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from wildvalues.analysis.study import RESPONSE_TYPES
 from wildvalues.files import read_table, write_json
 from wildvalues.params import Embed, Params
 from wildvalues.stage import Stage
-from wildvalues.tables import ANNOTATIONS, SCREENING
+from wildvalues.tables import ANNOTATIONS, RESPONSE_TYPES, SCREENING
 from wildvalues.validation.facets import Encode, Resampling, Section, closed, detected, open_lists, phrases
 from wildvalues.validation.gold import Gold, read_gold, spelled
 

@@ -5,16 +5,6 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 
-# From most support to most resistance; the order of every figure and table.
-RESPONSE_TYPES = (
-    "strong_support",
-    "mild_support",
-    "neutral_acknowledgment",
-    "reframing",
-    "mild_resistance",
-    "strong_resistance",
-    "no_values",
-)
 FACETS = {
     "subjectivity": "subjectivity filter",
     "ai_values": "AI values",

@@ -15,19 +15,9 @@ from scipy import sparse
 
 from wildvalues.analysis.users import Users
 from wildvalues.files import read_table
-from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, MENTIONS, TAXONOMY
+from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, MENTIONS, RESPONSE_TYPES, TAXONOMY
 
 TREE_FACETS = ("ai_values", "human_values", "task")
-# The closed set of the published study, from the most supportive to the most resistant.
-RESPONSE_TYPES = (
-    "strong_support",
-    "mild_support",
-    "neutral_acknowledgment",
-    "reframing",
-    "mild_resistance",
-    "strong_resistance",
-    "no_values",
-)
 
 
 @dataclass(frozen=True)

@@ -11,7 +11,7 @@ from wildvalues.dataset.facts import is_demo, metric
 from wildvalues.explorer.chunks import digits_for, number, numbers
 from wildvalues.params import Params
 from wildvalues.results import Results
-from wildvalues.wording import RESPONSE_TYPES
+from wildvalues.tables import RESPONSE_TYPES
 
 # Facets with a tree, and kinds of context without one, in the order of the page.
 TREES = ("ai_values", "human_values", "task")

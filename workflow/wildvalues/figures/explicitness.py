@@ -7,7 +7,8 @@ import pandas as pd
 from wildvalues.figures import marks, style
 from wildvalues.figures.drawn import Drawn, Material
 from wildvalues.results import records
-from wildvalues.wording import RESPONSE_TYPES, count, percent, words
+from wildvalues.tables import RESPONSE_TYPES
+from wildvalues.wording import count, percent, words
 
 MOST_CLUSTERS = 12
 COLUMNS = ["by", "group_id", "name", "n_conversations", "n_base", "share", "share_low", "share_high"]

@@ -6,7 +6,8 @@ import pandas as pd
 
 from wildvalues.figures import marks, style
 from wildvalues.figures.drawn import Drawn, Material
-from wildvalues.wording import RESPONSE_TYPES, count, percent, words
+from wildvalues.tables import RESPONSE_TYPES
+from wildvalues.wording import count, percent, words
 
 COLUMNS = [
     "matched",

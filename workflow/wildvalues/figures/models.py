@@ -6,7 +6,8 @@ import pandas as pd
 
 from wildvalues.figures import marks, style
 from wildvalues.figures.drawn import Drawn, Material
-from wildvalues.wording import RESPONSE_TYPES, count, percent, words
+from wildvalues.tables import RESPONSE_TYPES
+from wildvalues.wording import count, percent, words
 
 MOST = 20
 COLUMNS = ["model", "response_type", "n_conversations", "n_base", "share", "share_low", "share_high"]

@@ -9,7 +9,8 @@ from matplotlib.patches import Rectangle
 from wildvalues.figures import marks, style, text
 from wildvalues.figures.drawn import Drawn, Material
 from wildvalues.results import records
-from wildvalues.wording import RESPONSE_TYPES, count, decimal, facet_words, words
+from wildvalues.tables import RESPONSE_TYPES
+from wildvalues.wording import count, decimal, facet_words, words
 
 SHOWN = ("strong_support", "reframing", "strong_resistance")
 ROWS = ("human_values", "ai_values", "task")

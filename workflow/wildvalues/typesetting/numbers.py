@@ -9,9 +9,10 @@ import pandas as pd
 
 from wildvalues.figures import associations, variation
 from wildvalues.results import records
+from wildvalues.tables import RESPONSE_TYPES
 from wildvalues.typesetting.latex import code, escape
 from wildvalues.typesetting.study import Study
-from wildvalues.wording import RESPONSE_TYPES, count, decimal, enumeration, percent, plural, words
+from wildvalues.wording import count, decimal, enumeration, percent, plural, words
 
 NAMED = 5  # values that a sentence names
 

@@ -7,17 +7,10 @@ from collections.abc import Callable
 from wildvalues.figures import associations, variation
 from wildvalues.figures.accuracy import measure_words
 from wildvalues.results import records
-from wildvalues.tables import RESULTS
+from wildvalues.tables import RESPONSE_TYPES, RESULTS
 from wildvalues.typesetting.latex import Column, elided, escape, table, wide
 from wildvalues.typesetting.study import Study
-from wildvalues.wording import (
-    RESPONSE_TYPES,
-    count,
-    decimal,
-    facet_words,
-    percent,
-    words,
-)
+from wildvalues.wording import count, decimal, facet_words, percent, words
 
 # Rows of the taxonomy table: whole trees run to thousands of values, which are in the dataset.
 _LEAVES_A_CLUSTER = 8

@@ -9,8 +9,8 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from wildvalues.analysis.study import RESPONSE_TYPES
 from wildvalues.errors import InputError
+from wildvalues.tables import RESPONSE_TYPES
 
 
 class GoldValue(BaseModel):

@@ -142,7 +142,7 @@ def _files(path: Path, pattern: str) -> list[tuple[Path, str]]:
             f"put files there that end in {', '.join(SUFFIXES)} (text also .gz or .zst), or correct ingest.input"
         )
     if skipped:
-        _log.info("ingest: %d files are no logs and are left out: %s", len(skipped), ", ".join(skipped[:5]))
+        _log.info("ingest: left out, since they are no logs (%d): %s", len(skipped), ", ".join(skipped[:5]))
     return logs
 
 

@@ -45,6 +45,9 @@ def write_record(record: Record) -> bytes:
     if answer.cache_read_tokens or answer.cache_write_tokens:
         fields["cache_read_tokens"] = answer.cache_read_tokens
         fields["cache_write_tokens"] = answer.cache_write_tokens
+    # Written only where it differs from what older records mean by leaving it out.
+    if answer.batch:
+        fields["batch"] = True
     if answer.log_probabilities is not None:
         # The order of the options is kept: a tie is broken by it.
         fields["log_probabilities"] = dict(answer.log_probabilities)
@@ -83,6 +86,7 @@ def read_record(line: bytes) -> Record:
             log_probabilities=odds,
             cache_read_tokens=int(fields.get("cache_read_tokens", 0)),
             cache_write_tokens=int(fields.get("cache_write_tokens", 0)),
+            batch=bool(fields.get("batch", False)),
         )
         return Record(fields["key"], fields["model"], answer)
     except (ValueError, KeyError, TypeError) as error:

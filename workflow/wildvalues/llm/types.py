@@ -64,6 +64,8 @@ class Answer:
         token probabilities put 0 on the chosen option and leave the others out.
     cache_read_tokens, cache_write_tokens
         Of the input tokens, those the provider read from its prompt cache and wrote to it; they have own prices.
+    batch
+        Whether it came through Message Batches, at the batch price.
     """
 
     text: str
@@ -73,6 +75,7 @@ class Answer:
     log_probabilities: Mapping[str, float] | None = None
     cache_read_tokens: int = 0
     cache_write_tokens: int = 0
+    batch: bool = False
 
 
 @dataclass(frozen=True)

@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-import re
-import unicodedata
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-_DELIMITER = re.compile(r"<(?=\s*/?\s*(?:conversation|user|assistant)\b)", re.IGNORECASE)
-# Chat templates mark turns with <|...|>; text that imitates them is kept readable but cannot be a marker.
-_MARKER = re.compile(r"<(?=\|)|(?<=\|)>")
+from wildvalues.llm.defusing import defuse
+
 _OMITTED = "\n[... left out ...]\n"
 
 
@@ -31,8 +28,9 @@ def render(turns: Sequence[Turn], max_chars: int) -> str:
     """Return the conversation between its delimiters, at most about `max_chars` characters of it.
 
     A longer conversation keeps its beginning and its end: the request is usually stated first, and the stance of the
+    reply shows at its end. Text in it that imitates the delimiters, a turn or a template token is defused.
     """
-    texts = [_defuse(turn.text) for turn in turns]
+    texts = [defuse(turn.text) for turn in turns]
     total = sum(len(text) for text in texts)
     if total > max_chars:
         texts = [_shorten(text, max(200, int(len(text) * max_chars / total))) for text in texts]
@@ -75,8 +73,3 @@ def _shorten(text: str, length: int) -> str:
     if len(text) <= length:
         return text
     return text[: length * 2 // 3] + _OMITTED + text[len(text) - length // 3 :]
-
-
-def _defuse(text: str) -> str:
-    kept = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-    return _MARKER.sub("‹", _DELIMITER.sub("‹", kept)).strip()

@@ -17,11 +17,14 @@ class TransientError(Exception):
     ----------
     retry_after
         Seconds the server asked to wait, or None when it did not say.
+    crowded
+        Whether the server says that it is asked too much (429, 529): all calls must wait, not only this one.
     """
 
-    def __init__(self, message: str, retry_after: float | None = None) -> None:
+    def __init__(self, message: str, retry_after: float | None = None, *, crowded: bool = False) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+        self.crowded = crowded
 
 
 class ItemError(Exception):

@@ -99,15 +99,20 @@ class Memo:
         """Count the answers; one recorded twice counts twice."""
         return len(self._index) + len(self._own)
 
-    def get(self, request: Request) -> Answer | None:
+    def get(self, request: Request, key: str | None = None) -> Answer | None:
         """Return the recorded answer to `request`, or None.
+
+        Parameters
+        ----------
+        key
+            Its `memo_key`, where the caller has it already.
 
         Raises
         ------
         InputError
             When the record is damaged.
         """
-        key = memo_key(request)
+        key = key or memo_key(request)
         record = self._find(key)
         if record is None:
             return None
@@ -135,15 +140,20 @@ class Memo:
                 "`wildvalues memo prune --damaged` drops them, after which they are asked for again"
             ) from None
 
-    def put(self, request: Request, answer: Answer) -> None:
+    def put(self, request: Request, answer: Answer, key: str | None = None) -> None:
         """Record `answer`; from here on it survives the death of this process.
+
+        Parameters
+        ----------
+        key
+            The request's `memo_key`, where the caller has it already.
 
         Raises
         ------
         InputError
             When the folder cannot be written.
         """
-        key = memo_key(request)
+        key = key or memo_key(request)
         self.put_record(Record(key, request.model, answer))
         self._note(key)
 

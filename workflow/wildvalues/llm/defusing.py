@@ -14,7 +14,7 @@ import unicodedata
 
 REPLACEMENT = "‹"
 # Brackets and what may pass for them: full width, small, mathematical, CJK, ornamental, Canadian syllabics.
-_ANGLES = "<＜﹤‹«〈〈⟨⟪《❬❮❰≺⋖⪡˂ᐸ𝈶ᚲ⧼﹝"
+_ANGLES = "<≮＜﹤‹«〈〈⟨⟪《❬❮❰≺⋖⪡˂ᐸ𝈶ᚲ⧼﹝"
 _SQUARES = "[［【⟦〚"
 _CLOSING = dict.fromkeys(map(ord, ">＞﹥›»〉〉⟩⟫》❭❯❱≻⋗⪢˃ᐳ𝈷⧽﹞"), ">") | dict.fromkeys(map(ord, "]］】⟧〛"), "]")
 _SLASHES = dict.fromkeys(map(ord, "/／⁄∕⧸╱⟋\\＼﹨⧵∖"), "/")

@@ -10,6 +10,7 @@ from typing import Any
 from wildvalues.errors import ModelError
 from wildvalues.llm import models
 from wildvalues.llm.errors import ItemError
+from wildvalues.llm.providers.control_tokens import ControlTokens
 from wildvalues.llm.types import Answer, Rejected, Request
 
 # Room for the worked examples (about 1,500 tokens), a conversation of 6,000 characters and the answer.
@@ -56,6 +57,7 @@ class EmbeddedProvider:
             self._server = xllamacpp.Server(params)
         except RuntimeError as error:
             raise ModelError(f"{weights}: llama.cpp cannot load this model ({error}); is it a GGUF file?") from None
+        self._control = ControlTokens.of(weights)
 
     def complete(self, request: Request) -> Answer:
         """Answer in text held to the request's schema by a grammar."""
@@ -89,7 +91,9 @@ class EmbeddedProvider:
     def _ask(self, request: Request, body: dict[str, Any]) -> tuple[dict[str, Any], dict[str, int]]:
         response = self._server.handle_chat_completions(
             {
-                "messages": [{"role": m.role, "content": m.content} for m in request.messages],
+                "messages": [
+                    {"role": m.role, "content": self._control.spelled_out(m.content)} for m in request.messages
+                ],
                 "temperature": request.temperature,
                 "seed": request.sample,
                 "cache_prompt": True,

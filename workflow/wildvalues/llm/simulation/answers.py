@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 from typing import Any
 
@@ -26,16 +25,16 @@ def message_for(params: dict[str, Any], counted: Counted, *, structured: bool, t
         An answer fault of `settings.AnswerFault`, or None.
     """
     said = [(role, block["text"]) for _, role, block in blocks_of(params) if block["type"] == "text"]
-    text, stop = _text(params, said, structured=structured), "end_turn"
+    maker = Maker(said)
+    text, stop = _text(params, maker, said[-1][1], structured=structured), "end_turn"
     if fault is not None:
         text, stop = _spoilt(text, fault)
     tokens = tokens_of(text)
     if tokens > params["max_tokens"]:
         text, tokens, stop = text[: 4 * params["max_tokens"]], params["max_tokens"], "max_tokens"
-    # Equal requests get equal ids: nothing here may depend on the order of arrival.
-    mark = hashlib.blake2b(repr(said).encode("utf-8", "replace"), digest_size=12).hexdigest()
     return {
-        "id": f"msg_sim_{mark}",
+        # Equal requests get equal ids: nothing here may depend on the order of arrival.
+        "id": f"msg_sim_{maker.mark}",
         "type": "message",
         "role": "assistant",
         "model": params["model"],
@@ -58,12 +57,11 @@ def message_for(params: dict[str, Any], counted: Counted, *, structured: bool, t
     }
 
 
-def _text(params: dict[str, Any], said: list[tuple[str, str]], *, structured: bool) -> str:
-    maker = Maker(said)
+def _text(params: dict[str, Any], maker: Maker, question: str, *, structured: bool) -> str:
     form = params.get("output_config", {}).get("format")
     if form is not None and structured:
         return json.dumps(maker.value(form["schema"]), ensure_ascii=False)
-    asked = _schema_in_prompt(said[-1][1])
+    asked = _schema_in_prompt(question)
     if asked is not None:
         value = json.dumps(maker.value(asked), ensure_ascii=False, indent=1)
         return f"Here is the answer:\n```json\n{value}\n```\nI hope this helps."

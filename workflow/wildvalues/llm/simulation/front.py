@@ -155,7 +155,8 @@ class Front:
         return self._settled(lambda given: self._service.change(given), json.loads(await request.content.read()))
 
     async def _reset(self, request: web.BaseRequest) -> web.StreamResponse:
-        return self._settled(lambda given: self._service.reset(Settings.model_validate(given)), json.loads(await request.content.read()))
+        given = json.loads(await request.content.read())
+        return self._settled(lambda new: self._service.reset(Settings.model_validate(new)), given)
 
     def _settled(self, change: Callable[[Any], None], given: Any) -> web.Response:
         try:

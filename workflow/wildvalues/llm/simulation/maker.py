@@ -26,12 +26,19 @@ class Maker:
         (role, text) of each message.
     sample
         Index of a repeated draw.
+
+    Attributes
+    ----------
+    mark
+        Hex digits that stand for the prompt.
     """
 
     def __init__(self, messages: Sequence[tuple[str, str]], sample: int = 0) -> None:
         # ASCII escapes make lone surrogates hashable.
         said = json.dumps([list(messages), sample]).encode("ascii")
-        self.random = random.Random(hashlib.sha256(said).digest())
+        digest = hashlib.sha256(said)
+        self.mark = digest.hexdigest()[:24]
+        self.random = random.Random(digest.digest())
         text = next((content for _, content in reversed(messages) if "<conversation>" in content), None)
         if text is None:
             text = messages[-1][1]

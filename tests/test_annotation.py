@@ -16,6 +16,7 @@ import pytest
 from small_study import command, environment, hashes, make_study
 from wildvalues.annotation import Annotated, Row
 from wildvalues.calibration import MIN_CORPUS, anchored_probability, corpus_calibrated
+from wildvalues.cli import fill
 from wildvalues.errors import InputError, TooManyRejectsError
 from wildvalues.files import read_table
 from wildvalues.llm.facets import ChoiceFacet, Item, load_prompts
@@ -36,7 +37,7 @@ def run_chain(folder: Path, monkeypatch: pytest.MonkeyPatch, *stages: str) -> No
         run_stage(
             name,
             params,
-            {key: Path(place.replace("${ingest.input}", params.ingest.input)) for key, place in places.items()},
+            {key: Path(fill(place, params)) for key, place in places.items()},
         )
 
 

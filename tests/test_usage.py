@@ -63,6 +63,7 @@ def test_every_kind_of_rejection_is_a_metric_even_when_none_happened() -> None:
     assert rejections(usage.rejected) == {
         "rejected_by": {
             "error": 0,
+            "not_labelled": 0,
             "not_recorded": 0,
             "refused": 1,
             "too_long": 0,

@@ -5,6 +5,7 @@ rule screen:
     input:
         redacted="data/interim/redacted.parquet",
         prompts=files_below("workflow/prompts"),
+        labels=config["instruments"]["labels"],
     output:
         screened="data/interim/screened.parquet",
         screening="data/interim/screening.parquet",
@@ -31,6 +32,7 @@ rule screen:
         "WILDVALUES_LOG={log} wildvalues screen "
         "--redacted {input.redacted} "
         "--prompts workflow/prompts "
+        "--labels {input.labels} "
         "--screened {output.screened} "
         "--screening {output.screening} "
         "--rejects {output.rejects} "
@@ -41,6 +43,7 @@ rule extract:
     input:
         screened="data/interim/screened.parquet",
         prompts=files_below("workflow/prompts"),
+        labels=config["instruments"]["labels"],
     output:
         annotations="data/interim/annotations.parquet",
         rejects="data/interim/extract_rejects.parquet",
@@ -66,6 +69,7 @@ rule extract:
         "WILDVALUES_LOG={log} wildvalues extract "
         "--screened {input.screened} "
         "--prompts workflow/prompts "
+        "--labels {input.labels} "
         "--annotations {output.annotations} "
         "--rejects {output.rejects} "
         "--metrics {output.metrics}"

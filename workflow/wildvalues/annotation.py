@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from collections import Counter
+from collections.abc import Container, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 
 from wildvalues.errors import TooManyRejectsError
+from wildvalues.instruments.dispatch import INSTRUMENTS, MODEL, Bench, Question, decide
 from wildvalues.llm import providers
 from wildvalues.llm.facets import Interview, Item, Prompts, Reading, load_prompts
 from wildvalues.llm.memo import Memo
@@ -21,6 +24,9 @@ from wildvalues.params import Params
 
 logger = logging.getLogger("wildvalues")
 
+# Ids of the conversations that calibrate a model begin with this (`wildvalues.calibration`).
+ANCHOR = "anchor:"
+
 
 @dataclass(frozen=True)
 class Row:
@@ -29,6 +35,7 @@ class Row:
     conversation_id: str
     item: Item
     score: float | None = None
+    decided_by: str = MODEL
 
 
 @dataclass(frozen=True)
@@ -38,13 +45,15 @@ class Annotated:
     Parameters
     ----------
     items
-        Items of the conversations for which every request was answered, by conversation and facet.
+        Items of the conversations for which every question was answered, by conversation and facet.
     rejects
         Rows of the rejects table.
     ungrounded
         Values dropped because their quote is not in the conversation.
     usage
         Calls and tokens, the same whether an answer was live or recorded.
+    decided
+        Readings of conversations by each instrument: ``decided_by_model``, ``decided_by_labels`` ...
     """
 
     items: list[Row]
@@ -52,55 +61,124 @@ class Annotated:
     ungrounded: int
     usage: Mapping[str, int]
     prompts: Prompts
+    decided: Mapping[str, int] = field(default_factory=dict)
 
 
 def annotate(
     conversations: pd.DataFrame,
-    groups: Sequence[Sequence[str]],
-    models: Sequence[str | None],
+    questions: Sequence[Question],
     *,
     params: Params,
     prompts: Path,
+    labels: Path,
     max_chars: int,
     ground: bool,
     stage: str,
+    anchors: pd.DataFrame | None = None,
 ) -> Annotated:
-    """Ask each group of facets of each conversation.
+    """Answer each question about each conversation, by its own instrument.
 
     Parameters
     ----------
     conversations
         Rows of `tables.CONVERSATIONS`.
-    groups
-        Facets answered together by one request.
-    models
-        Model of each group; None takes ``llm.model``.
+    questions
+        Groups of facets, each with its instrument.
+    labels
+        Annotations that exist already.
+    anchors
+        Rows ``conversation_id`` and ``messages`` to calibrate the model on: asked of it too, if anything is.
 
     Raises
     ------
     InputError
-        When a prompt file is missing or invalid.
+        When a prompt file, or the file of an instrument, is missing or invalid.
     """
-    facets = [facet for group in groups for facet in group]
-    loaded = load_prompts(prompts, facets)
-    interview = Interview(loaded, groups, max_chars=max_chars)
-    model_ids = [providers.model_id(params, model) for model in models]
+    loaded = load_prompts(prompts, [facet for question in questions for facet in question.facets])
+    bench = Bench(loaded, labels)
+    decided = [decide(question, conversations, bench) for question in questions]
+    found: dict[tuple[int, str], tuple[str, Reading | Rejected]] = {
+        (group, identity): (given.by, reading)
+        for group, given in enumerate(decided)
+        for identity, reading in given.readings.items()
+    }
+    # A conversation without one of its facets is left out as a whole: nothing more is asked about it.
+    lost = {identity for (_, identity), (_, reading) in found.items() if isinstance(reading, Rejected)}
+    asked = conversations.loc[~conversations["conversation_id"].isin(lost), ["conversation_id", "messages"]]
+    open_still = [any((g, one) not in found for g in range(len(questions))) for one in asked["conversation_id"]]
+    asked = asked.loc[np.array(open_still, dtype=bool)]
+    if anchors is not None and len(asked):
+        asked = pd.concat([asked, anchors])
+    usage = Usage()
+    # Asked in the words of all questions, so that another instrument for one facet changes no other's request.
+    interview = Interview(loaded, [question.facets for question in questions], max_chars=max_chars)
+    answers = _ask_model(
+        asked, questions, interview, leave=found.keys(), params=params, ground=ground, stage=stage, usage=usage
+    )
+    found |= {key: (MODEL, reading) for key, reading in answers.items()}
+
+    rejects: list[dict[str, str]] = []
+    rows: list[Row] = []
+    ungrounded = 0
+    by: Counter[str] = Counter()
+    for identity in sorted({*conversations["conversation_id"], *asked["conversation_id"]}):
+        whole: list[tuple[str, Reading]] = []
+        for group, question in enumerate(questions):
+            instrument, reading = found.get((group, identity), (MODEL, None))
+            if isinstance(reading, Rejected):
+                where = f"{identity} ({', '.join(question.facets)})"
+                rejects.append({"stage": stage, "where": where, "reason": reading.reason, "kind": reading.kind})
+            elif reading is not None:
+                by[instrument] += not identity.startswith(ANCHOR)
+                whole.append((instrument, reading))
+        if len(whole) == len(questions):
+            rows += [Row(identity, item, decided_by=name) for name, reading in whole for item in reading.items]
+            ungrounded += sum(reading.ungrounded for _, reading in whole)
+    return Annotated(
+        items=rows,
+        rejects=pd.DataFrame(rejects, columns=["stage", "where", "reason", "kind"]),
+        ungrounded=ungrounded,
+        usage={"calls": usage.calls, "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        prompts=loaded,
+        decided={f"decided_by_{name}": by[name] for name in INSTRUMENTS},
+    )
+
+
+def _ask_model(
+    conversations: pd.DataFrame,
+    questions: Sequence[Question],
+    interview: Interview,
+    *,
+    leave: Container[tuple[int, str]],
+    params: Params,
+    ground: bool,
+    stage: str,
+    usage: Usage,
+) -> dict[tuple[int, str], Reading | Rejected]:
+    """Return the model's readings by number of the question and conversation, but those to `leave`."""
+    if conversations.empty:
+        return {}
     ordered = conversations.sort_values("conversation_id")
+    groups = {
+        identity: [group for group in range(len(questions)) if (group, identity) not in leave]
+        for identity in ordered["conversation_id"]
+    }
+    used = {group for asked in groups.values() for group in asked}
+    model_ids = {group: providers.model_id(params, questions[group].model) for group in sorted(used)}
     turns: dict[str, list[Turn]] = {}
 
     def requests() -> Iterator[tuple[str, Request]]:
         # All questions about one conversation in a row, so that its text is read once.
         for conversation_id, messages in zip(ordered["conversation_id"], ordered["messages"], strict=True):
-            turns[conversation_id] = turns_of(messages)
-            for group, model in enumerate(model_ids):
+            for group in groups[conversation_id]:
+                if conversation_id not in turns:
+                    turns[conversation_id] = turns_of(messages)
                 request = interview.request(
-                    turns[conversation_id], group, model=model, temperature=params.llm.temperature
+                    turns[conversation_id], group, model=model_ids[group], temperature=params.llm.temperature
                 )
                 yield f"{group}:{conversation_id}", request
 
-    usage = Usage()
-    readings: dict[str, list[Reading]] = {}
-    rejects: list[dict[str, str]] = []
+    found: dict[tuple[int, str], Reading | Rejected] = {}
     with (
         Memo(artefacts=[Path(place) for place in params.llm.replay]) as memo,
         providers.Lazy(params) as provider_factory,
@@ -111,33 +189,19 @@ def annotate(
             memo=memo,
             params=params,
             label=stage,
-            total=len(ordered) * len(groups),
+            total=sum(map(len, groups.values())),
             usage=usage,
         ):
             group, conversation_id = int(key.partition(":")[0]), key.partition(":")[2]
-            reading: Reading | Rejected
             if isinstance(answer, Answer):
                 reading = interview.read(answer, turns[conversation_id], group, ground=ground)
             else:
                 reading = answer
-            if isinstance(reading, Rejected):
-                where = f"{conversation_id} ({', '.join(groups[group])})"
-                rejects.append({"stage": stage, "where": where, "reason": reading.reason, "kind": reading.kind})
-                readings.setdefault(conversation_id, [])
-            else:
-                readings.setdefault(conversation_id, []).append(reading)
-            if group == len(groups) - 1:
+            found[group, conversation_id] = reading
+            if group == groups[conversation_id][-1]:
                 del turns[conversation_id]
     logger.info("%s: %s", stage, usage.summary())
-
-    complete = {key: found for key, found in readings.items() if len(found) == len(groups)}
-    return Annotated(
-        items=[Row(key, item) for key, found in complete.items() for reading in found for item in reading.items],
-        rejects=pd.DataFrame(rejects, columns=["stage", "where", "reason", "kind"]),
-        ungrounded=sum(reading.ungrounded for found in complete.values() for reading in found),
-        usage={"calls": usage.calls, "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
-        prompts=loaded,
-    )
+    return found
 
 
 def check_rejects(annotated: Annotated, total: int, params: Params, stage: str) -> None:

@@ -9,16 +9,17 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
 
-from wildvalues.annotation import Annotated, Row
+from wildvalues.annotation import ANCHOR, Annotated, Row
+from wildvalues.instruments.dispatch import MODEL
 from wildvalues.llm.facets import ChoiceFacet, Item
 
 # Fewer conversations than this say too little about a model's leaning to be calibrated on.
 MIN_CORPUS = 20
-ANCHOR = "anchor:"
 
 
 def anchor_conversations(facet: ChoiceFacet) -> pd.DataFrame:
@@ -42,8 +43,27 @@ def anchored_probability(items: Sequence[Row], facet: ChoiceFacet, name: str) ->
     The log-odds x of the first option over the second are placed between the anchors' means m0 and m1:
     p = 1 / (1 + exp(-4 (x - (m0 + m1) / 2) / (m1 - m0))), so that 0.5 is halfway and the means are at 0.12 and 0.88.
     Without probabilities p is 1 or 0. When the anchors are not told apart (m1 <= m0) the raw log-odds are used.
+    What another instrument than the model decided keeps the probability that instrument gave.
     """
     first, second = facet.options
+    asked = [row for row in items if row.decided_by == MODEL]
+    settled = {
+        row.conversation_id: _own_probability(row.item, first)
+        for row in items
+        if row.decided_by != MODEL and row.item.facet == name
+    }
+    found: pd.Series = pd.concat([_asked_probability(asked, first, second, name), pd.Series(settled, dtype=float)])
+    return found.sort_index().rename_axis("conversation_id")
+
+
+def _own_probability(item: Item, first: str) -> float:
+    """Return the probability an instrument gives by itself; without one the label is certain."""
+    if item.log_probabilities is None:
+        return float(item.label == first)
+    return round(math.exp(item.log_probabilities[first]), 4)
+
+
+def _asked_probability(items: Sequence[Row], first: str, second: str, name: str) -> pd.Series:
     scores = option_scores(items, name).reindex(columns=[first, second])
     is_anchor = scores.index.str.startswith(ANCHOR)
     studied = scores[~is_anchor]
@@ -58,17 +78,20 @@ def anchored_probability(items: Sequence[Row], facet: ChoiceFacet, name: str) ->
 
 
 def corpus_calibrated(annotated: Annotated) -> list[Row]:
-    """Return the items with each choice facet that asks for it decided against its mean over the corpus.
+    """Return the items with each choice facet that asks for it decided against the model's mean over the corpus.
 
     Subtracting an option's mean log-probability over the corpus takes the model's leaning away, and with it any true
     prevalence: what is left is which option stands out for this conversation. Applied from `MIN_CORPUS`
     conversations on.
     """
-    rows = [row for row in annotated.items if not _wants_corpus(annotated, row.item.facet)]
+    asked = [row for row in annotated.items if row.decided_by == MODEL]
+    wanting = {name for name in annotated.prompts.facets if _wants_corpus(annotated, asked, name)}
+    rows = [row for row in asked if row.item.facet not in wanting]
+    rows += [_with_margin(row) for row in annotated.items if row.decided_by != MODEL]
     for name, facet in annotated.prompts.facets.items():
-        if not isinstance(facet, ChoiceFacet) or not _wants_corpus(annotated, name):
+        if not isinstance(facet, ChoiceFacet) or name not in wanting:
             continue
-        scores = option_scores(annotated.items, name).reindex(columns=list(facet.options))
+        scores = option_scores(asked, name).reindex(columns=list(facet.options))
         if len(scores) >= MIN_CORPUS:
             scores = scores - scores.mean()
         values = scores.to_numpy()
@@ -94,10 +117,18 @@ def option_scores(items: Sequence[Row], name: str) -> pd.DataFrame:
     return scores.astype(float).fillna(float("-inf"))
 
 
-def _wants_corpus(annotated: Annotated, name: str) -> bool:
+def _with_margin(row: Row) -> Row:
+    """Return a row that an instrument decided by itself, with its margin where it gives probabilities."""
+    if row.item.log_probabilities is None or len(row.item.log_probabilities) < 2:
+        return row
+    best, second = sorted(row.item.log_probabilities.values(), reverse=True)[:2]
+    return replace(row, score=round(best - second, 4))
+
+
+def _wants_corpus(annotated: Annotated, asked: Sequence[Row], name: str) -> bool:
     facet = annotated.prompts.facets[name]
     wanted = isinstance(facet, ChoiceFacet) and facet.calibrate == "corpus"
-    return wanted and _has_probabilities(annotated.items, name)
+    return wanted and any(row.item.facet == name for row in asked) and _has_probabilities(asked, name)
 
 
 def _has_probabilities(items: Sequence[Row], name: str) -> bool:

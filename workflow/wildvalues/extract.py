@@ -9,6 +9,7 @@ import pandas as pd
 from wildvalues.annotation import annotate, check_rejects
 from wildvalues.calibration import corpus_calibrated
 from wildvalues.files import read_table, write_json, write_table
+from wildvalues.instruments.dispatch import Question
 from wildvalues.params import Params
 from wildvalues.stage import Stage
 from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, REJECTS
@@ -16,7 +17,11 @@ from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, REJECTS
 STAGE = Stage(
     name="extract",
     summary="Read values, response type and task off each conversation.",
-    reads={"screened": "data/interim/screened.parquet", "prompts": "workflow/prompts"},
+    reads={
+        "screened": "data/interim/screened.parquet",
+        "prompts": "workflow/prompts",
+        "labels": "${instruments.labels}",
+    },
     writes={
         "annotations": "data/interim/annotations.parquet",
         "rejects": "data/interim/extract_rejects.parquet",
@@ -26,8 +31,17 @@ STAGE = Stage(
 )
 
 
-def run(params: Params, *, screened: Path, prompts: Path, annotations: Path, rejects: Path, metrics: Path) -> None:
-    """Ask every request of ``extract.requests`` of every conversation.
+def run(
+    params: Params,
+    *,
+    screened: Path,
+    prompts: Path,
+    labels: Path,
+    annotations: Path,
+    rejects: Path,
+    metrics: Path,
+) -> None:
+    """Answer every request of ``extract.requests`` about every conversation, by its instrument.
 
     A conversation of which one facet was rejected is left out of the annotations as a whole, so that every facet has
     the same denominator; it is listed in the rejects and counted.
@@ -40,10 +54,10 @@ def run(params: Params, *, screened: Path, prompts: Path, annotations: Path, rej
     conversations = read_table(screened, CONVERSATIONS.schema)
     annotated = annotate(
         conversations,
-        [request.facets for request in params.extract.requests],
-        [request.model for request in params.extract.requests],
+        [Question(tuple(asked.facets), asked.instrument, asked.model) for asked in params.extract.requests],
         params=params,
         prompts=prompts,
+        labels=labels,
         max_chars=params.extract.prompt_chars,
         ground=params.extract.ground_quotes,
         stage="extract",
@@ -72,6 +86,7 @@ def run(params: Params, *, screened: Path, prompts: Path, annotations: Path, rej
             "ungrounded": annotated.ungrounded,
             **{facet: int((named["facet"] == facet).sum()) for facet in sorted(rows["facet"].unique())},
             **annotated.usage,
+            **annotated.decided,
         },
         metrics,
     )

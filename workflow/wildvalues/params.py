@@ -120,18 +120,24 @@ class Redact(Section):
     )
 
 
+# How a facet is read off a conversation (`wildvalues.instruments`).
+Instrument = Literal["model", "labels"]
+
+
 class Screen(Section):
     """The subjectivity filter."""
 
     facet: str = "subjectivity"
+    instrument: Instrument = "model"
     cut_off: Share = 0.5
     prompt_chars: Positive = Field(default=6_000, description="longest conversation shown to the model, characters")
 
 
 class FacetRequest(Section):
-    """One call to a model: the facets it answers, and which model when not the default."""
+    """Facets read together: by which instrument, and for a model by which when not the default."""
 
     facets: list[str] = Field(min_length=1)
+    instrument: Instrument = "model"
     model: str | None = None
 
 
@@ -146,6 +152,12 @@ class Extract(Section):
     ]
     prompt_chars: Positive = Field(default=6_000, description="longest conversation shown to the model, characters")
     ground_quotes: bool = True
+
+
+class Instruments(Section):
+    """What instruments other than the language model work with."""
+
+    labels: str = Field(default="data/demo/gold.jsonl", description="annotations, one conversation a line")
 
 
 class Canonicalize(Section):
@@ -260,6 +272,7 @@ class Params(Section):
     redact: Redact = Redact()
     screen: Screen = Screen()
     extract: Extract = Extract()
+    instruments: Instruments = Instruments()
     canonicalize: Canonicalize = Canonicalize()
     embed: Embed = Embed()
     cluster: Cluster = Cluster()

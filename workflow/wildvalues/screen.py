@@ -10,6 +10,7 @@ from wildvalues.annotation import annotate, check_rejects
 from wildvalues.calibration import anchor_conversations, anchored_probability
 from wildvalues.errors import InputError
 from wildvalues.files import read_table, write_json, write_table
+from wildvalues.instruments.dispatch import Question
 from wildvalues.llm.facets import ChoiceFacet, load_prompts
 from wildvalues.params import Params
 from wildvalues.stage import Stage
@@ -18,7 +19,11 @@ from wildvalues.tables import CONVERSATIONS, REJECTS, SCREENING
 STAGE = Stage(
     name="screen",
     summary="Keep the subjective conversations.",
-    reads={"redacted": "data/interim/redacted.parquet", "prompts": "workflow/prompts"},
+    reads={
+        "redacted": "data/interim/redacted.parquet",
+        "prompts": "workflow/prompts",
+        "labels": "${instruments.labels}",
+    },
     writes={
         "screened": "data/interim/screened.parquet",
         "screening": "data/interim/screening.parquet",
@@ -34,6 +39,7 @@ def run(
     *,
     redacted: Path,
     prompts: Path,
+    labels: Path,
     screened: Path,
     screening: Path,
     rejects: Path,
@@ -54,14 +60,15 @@ def run(
     if not isinstance(facet, ChoiceFacet) or len(facet.options) != 2:
         raise InputError(f"{prompts / name}.yaml: screen.facet needs a choice of two options, the one to keep first")
     annotated = annotate(
-        pd.concat([conversations[["conversation_id", "messages"]], anchor_conversations(facet)]),
-        [[name]],
-        [None],
+        conversations,
+        [Question((name,), params.screen.instrument)],
         params=params,
         prompts=prompts,
+        labels=labels,
         max_chars=params.screen.prompt_chars,
         ground=False,
         stage="screen",
+        anchors=anchor_conversations(facet),
     )
     probability = anchored_probability(annotated.items, facet, name)
     judged = pd.DataFrame({"conversation_id": probability.index, "subjectivity": probability.to_numpy()})
@@ -84,6 +91,7 @@ def run(
             "share_subjective": len(kept) / max(1, len(judged)),
             "rejected": len(annotated.rejects),
             **annotated.usage,
+            **annotated.decided,
         },
         metrics,
     )

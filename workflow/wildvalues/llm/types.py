@@ -83,7 +83,7 @@ class Rejected:
     """An item for which no usable answer could be had; it goes to the rejects table."""
 
     reason: str
-    kind: Literal["too_long", "refused", "unparsable", "truncated", "not_recorded", "error"]
+    kind: Literal["too_long", "refused", "unparsable", "truncated", "not_recorded", "not_labelled", "error"]
 
 
 class Provider(Protocol):

@@ -52,38 +52,49 @@ def read_gold(path: Path) -> dict[str, Gold]:
     InputError
         When there is no such file, or a line is not a labelled conversation, or labels one a second time.
     """
-    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
-    if not files:
-        raise InputError(f"{path}: no *.jsonl file in this folder; put the gold labels there or correct validate.gold")
     found: dict[str, Gold] = {}
-    for file in files:
-        for number, line in _lines(file):
-            one = _parse(line, f"{file}:{number}")
-            if one.conversation_id in found:
-                raise InputError(
-                    f"{file}:{number}: conversation {one.conversation_id!r} is labelled a second time; keep one line"
-                )
-            found[one.conversation_id] = one
+    for where, raw in read_lines(path, "validate.gold"):
+        one = _parse(raw, where)
+        if one.conversation_id in found:
+            raise InputError(f"{where}: conversation {one.conversation_id!r} is labelled a second time; keep one line")
+        found[one.conversation_id] = one
     return found
 
 
-def _lines(file: Path) -> Iterator[tuple[int, str]]:
+def read_lines(path: Path, setting: str) -> Iterator[tuple[str, Any]]:
+    """Yield ``file:line`` and the JSON value of each line of a file of labels, or of all ``*.jsonl`` of a folder.
+
+    Parameters
+    ----------
+    setting
+        What to correct when the file cannot be read, as an error names it: a key of ``params.yaml`` or an option.
+    """
+    files = sorted(path.glob("*.jsonl")) if path.is_dir() else [path]
+    if not files:
+        raise InputError(f"{path}: no *.jsonl file in this folder; put the gold labels there or correct {setting}")
+    for file in files:
+        for number, line in _lines(file, setting):
+            try:
+                yield f"{file}:{number}", json.loads(line)
+            except ValueError as error:
+                raise InputError(
+                    f"{file}:{number}: not JSON ({error}); each line must be one labelled conversation"
+                ) from None
+
+
+def _lines(file: Path, setting: str) -> Iterator[tuple[int, str]]:
     try:
         with file.open(encoding="utf-8-sig") as handle:
             for number, line in enumerate(handle, start=1):
                 if line.strip():
                     yield number, line
     except OSError as error:
-        raise InputError(f"{file}: cannot be read ({error.strerror}); correct validate.gold") from None
+        raise InputError(f"{file}: cannot be read ({error.strerror}); correct {setting}") from None
     except UnicodeDecodeError as error:
         raise InputError(f"{file}: not UTF-8 at byte {error.start}; save the gold labels as UTF-8") from None
 
 
-def _parse(line: str, where: str) -> Gold:
-    try:
-        raw: Any = json.loads(line)
-    except ValueError as error:
-        raise InputError(f"{where}: not JSON ({error}); each line must be one labelled conversation") from None
+def _parse(raw: Any, where: str) -> Gold:
     try:
         one = Gold.model_validate(raw)
     except ValidationError as error:

@@ -17,7 +17,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from wildvalues.errors import InputError
 from wildvalues.files import sha256_text
-from wildvalues.llm.grounding import find_quote
+from wildvalues.llm.grounding import as_phrase, find_quote, is_name
 from wildvalues.llm.transcript import Turn, render
 from wildvalues.llm.types import Answer, Message, Rejected, Request
 
@@ -105,7 +105,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Reading:
-    """The items of one answer, with the number of values dropped because their quote is not in the text."""
+    """The items of one answer, and how many values were dropped: without a quote from the text, or not a name."""
 
     items: tuple[Item, ...]
     ungrounded: int
@@ -322,7 +322,7 @@ def _read_list(
         entry = ListItem.model_validate(raw)
         label = " ".join(entry.value.split()).strip(" .").lower()
         quote = find_quote(entry.quote, texts)
-        if ground and quote is None:
+        if (ground and quote is None) or (label and not is_name(label)):
             ungrounded += 1
             continue
         if not label or label in seen:
@@ -338,5 +338,5 @@ def _read_single(name: str, facet: PhraseFacet | ChoiceFacet, value: Any) -> Ite
         if text not in facet.options:
             raise ValueError(text)
         return Item(name, 0, text)
-    words = text.lower().split()[: facet.max_words]
+    words = as_phrase(text).lower().split()[: facet.max_words]
     return Item(name, 0, " ".join(words) or None)

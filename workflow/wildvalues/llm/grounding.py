@@ -1,4 +1,4 @@
-"""Does a quote occur in the conversation? Typography may differ, words may not."""
+"""Is what a model read off a conversation in it, and can it be a name? Typography may differ, words may not."""
 
 from __future__ import annotations
 
@@ -6,9 +6,19 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+from wildvalues.llm.defusing import REPLACEMENT
+
 # Models rewrite curly quotes and dashes and lose line breaks; these are the same character for grounding.
-_SAME = str.maketrans({"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"})
+_SAME = str.maketrans(
+    {"\u2018": "'", "\u2019": "'", "\u201c": '"', "\u201d": '"', "\u2013": "-", "\u2014": "-"}
+    # A bracket that was defused in the prompt (`wildvalues.llm.defusing`) is copied as the model saw it.
+    | dict.fromkeys("<>[", REPLACEMENT)
+)
 _MIN_LETTERS = 4
+# Characters that mean something to a browser, a spreadsheet, LaTeX, a shell or a template; and addresses.
+_ACTIVE = re.compile(r"[<>{}\[\]\\|$=^@`~\x00-\x1f]|^\s*[+\-]|://|\bwww\.|\bjavascript:", re.IGNORECASE)
+# The published study's names have one to four words. Longer ones happen; sentences are instructions or explanations.
+_MOST_WORDS, _MOST_CHARS = 8, 60
 
 
 def find_quote(quote: str, texts: Sequence[str]) -> str | None:
@@ -26,6 +36,27 @@ def find_quote(quote: str, texts: Sequence[str]) -> str | None:
         if start >= 0:
             return text[origin[start] : origin[start + len(wanted) - 1] + 1]
     return None
+
+
+def is_name(text: str) -> bool:
+    """Whether `text` can be the name of a value: a few words, with no character that is code somewhere.
+
+    Instructions in a conversation may make a model answer anything. What is no name never becomes a label, so it
+    reaches no table, page or paper.
+    """
+    return (
+        any(character.isalpha() for character in text)
+        and len(text) <= _MOST_CHARS
+        and len(text.split()) <= _MOST_WORDS
+        and not _ACTIVE.search(text)
+    )
+
+
+def as_phrase(text: str) -> str:
+    """Return a phrase (a task) with a space for every character that is code somewhere."""
+    while found := _ACTIVE.search(text):
+        text = f"{text[: found.start()]} {text[found.end() :]}"
+    return " ".join(text.split())
 
 
 def _fold(text: str) -> tuple[str, list[int]]:

@@ -7,6 +7,7 @@ from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,11 +16,12 @@ from wildvalues.errors import TooManyRejectsError
 from wildvalues.instruments.dispatch import INSTRUMENTS, MODEL, Bench, Question, decide
 from wildvalues.llm import providers
 from wildvalues.llm.facets import Interview, Item, Prompts, Reading, load_prompts
+from wildvalues.llm.last_runs import remember
 from wildvalues.llm.memo import Memo
 from wildvalues.llm.runner import answer_all
 from wildvalues.llm.transcript import Turn, turns_of
 from wildvalues.llm.types import Answer, Rejected, Request
-from wildvalues.llm.usage import Usage
+from wildvalues.llm.usage import Usage, rejections
 from wildvalues.params import Params
 
 logger = logging.getLogger("wildvalues")
@@ -51,7 +53,7 @@ class Annotated:
     ungrounded
         Values dropped because their quote is not in the conversation.
     usage
-        Calls and tokens, the same whether an answer was live or recorded.
+        Calls, tokens, dollars and rejects by kind, the same whether an answer was live or recorded.
     decided
         Readings of conversations by each instrument: ``decided_by_model``, ``decided_by_labels`` ...
     """
@@ -59,7 +61,7 @@ class Annotated:
     items: list[Row]
     rejects: pd.DataFrame
     ungrounded: int
-    usage: Mapping[str, int]
+    usage: Mapping[str, Any]
     prompts: Prompts
     decided: Mapping[str, int] = field(default_factory=dict)
 
@@ -138,7 +140,7 @@ def annotate(
         items=rows,
         rejects=pd.DataFrame(rejects, columns=["stage", "where", "reason", "kind"]),
         ungrounded=ungrounded,
-        usage={"calls": usage.calls, "input_tokens": usage.input_tokens, "output_tokens": usage.output_tokens},
+        usage={**usage.metrics(), **rejections(Counter(reject["kind"] for reject in rejects))},
         prompts=loaded,
         decided={f"decided_by_{name}": by[name] for name in INSTRUMENTS},
     )
@@ -201,6 +203,7 @@ def _ask_model(
             if group == groups[conversation_id][-1]:
                 del turns[conversation_id]
     logger.info("%s: %s", stage, usage.summary())
+    remember(stage, usage)
     return found
 
 

@@ -22,6 +22,7 @@ from wildvalues.tables import CLUSTERS, EMBEDDINGS, TAXONOMY, VOCABULARY
 
 if TYPE_CHECKING:
     from wildvalues.llm.types import Answer, Rejected, Request
+    from wildvalues.llm.usage import Usage
     from wildvalues.taxonomy.naming import ClusterName, Facet
     from wildvalues.taxonomy.naming_model import ModelNamer
 
@@ -54,15 +55,17 @@ def run(
     metrics: Path,
 ) -> None:
     """Read the trees; write them with names."""
+    from wildvalues.llm.usage import Usage, rejections
     from wildvalues.taxonomy.naming import facet_of, name_level_by_centre
     from wildvalues.taxonomy.vectors import load
 
     nodes = read_table(clusters, CLUSTERS.schema)
     values = load(read_table(embeddings, EMBEDDINGS.schema), read_table(vocabulary, VOCABULARY.schema))
-    numbers: dict[str, float] = {}
+    numbers: dict[str, Any] = {}
     frames = []
+    usage = Usage()
     with contextlib.ExitStack() as stack:
-        namer = stack.enter_context(_model_namer(params, prompts)) if params.name.by == "model" else None
+        namer = stack.enter_context(_model_namer(params, prompts, usage)) if params.name.by == "model" else None
         for facet_name, (names, vectors, counts) in values.items():
             facet = facet_of(facet_name, nodes[nodes["facet"] == facet_name], names, vectors, counts)
             name_level: NameLevel = namer.name_level if namer else name_level_by_centre
@@ -72,14 +75,16 @@ def run(
     numbers["clusters"] = int((named["level"] > 0).sum())
     numbers["named_by_model"] = by_model
     numbers["named_by_centre"] = numbers["clusters"] - by_model
-    for key in ("calls", "rejected", "duplicates", "input_tokens", "output_tokens"):
+    for key in ("rejected", "duplicates"):
         numbers[key] = namer.counts[key] if namer else 0
+    # Calls, tokens and dollars under the names that all stages use.
+    numbers |= {**usage.metrics(), **rejections(usage.rejected)}
     write_table(TAXONOMY.arrange(named), taxonomy, TAXONOMY.schema)
     write_json(numbers, metrics)
     log.info("%d clusters named, %d of them by the model", numbers["clusters"], by_model)
 
 
-def _name_facet(facet: Facet, nodes: pd.DataFrame, name_level: NameLevel, numbers: dict[str, float]) -> pd.DataFrame:
+def _name_facet(facet: Facet, nodes: pd.DataFrame, name_level: NameLevel, numbers: dict[str, Any]) -> pd.DataFrame:
     from wildvalues.taxonomy.naming import fits
 
     named: dict[str, ClusterName] = {}
@@ -102,16 +107,24 @@ def _name_facet(facet: Facet, nodes: pd.DataFrame, name_level: NameLevel, number
 
 
 @contextlib.contextmanager
-def _model_namer(params: Params, prompts: Path) -> Iterator[ModelNamer]:
+def _model_namer(params: Params, prompts: Path, usage: Usage) -> Iterator[ModelNamer]:
+    from wildvalues.llm.last_runs import remember
     from wildvalues.llm.memo import Memo
     from wildvalues.llm.providers import Lazy, model_id
     from wildvalues.llm.runner import answer_all
     from wildvalues.taxonomy.naming_model import ModelNamer
 
     with Memo(artefacts=[Path(place) for place in params.llm.replay]) as memo, Lazy(params) as provider_factory:
-        keywords: dict[str, Any] = {"provider_factory": provider_factory, "memo": memo, "params": params}
+        keywords: dict[str, Any] = {
+            "provider_factory": provider_factory,
+            "memo": memo,
+            "params": params,
+            "usage": usage,
+        }
 
         def ask_all(requests: list[tuple[str, Request]]) -> Iterator[tuple[str, Answer | Rejected]]:
             return answer_all(requests, label="name", total=len(requests), **keywords)
 
         yield ModelNamer(params, prompts, ask_all, model_id(params))
+    log.info("name: %s", usage.summary())
+    remember("name", usage)

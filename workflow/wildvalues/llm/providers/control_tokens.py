@@ -11,7 +11,7 @@ import re
 import struct
 from collections.abc import Iterable
 from pathlib import Path
-from typing import IO
+from typing import IO, Any
 
 from wildvalues.errors import ModelError
 from wildvalues.llm.defusing import REPLACEMENT
@@ -88,12 +88,13 @@ def _control_tokens(handle: IO[bytes]) -> list[str]:
     ]
 
 
-def _unpack(handle: IO[bytes], form: str) -> tuple[int, ...]:
+def _unpack(handle: IO[bytes], form: str) -> tuple[Any, ...]:
     return struct.unpack(f"<{form}", handle.read(struct.calcsize(f"<{form}")))
 
 
 def _text(handle: IO[bytes]) -> bytes:
-    return handle.read(_unpack(handle, "Q")[0])
+    (length,) = _unpack(handle, "Q")
+    return handle.read(length)
 
 
 def _array(handle: IO[bytes]) -> list[bytes] | list[int]:

@@ -25,6 +25,7 @@ rule screen:
             "llm.model",
             "llm.temperature",
             "llm.max_failed_share",
+            "llm.prices",
         ),
     message:
         "Keep the subjective conversations."
@@ -62,6 +63,7 @@ rule extract:
             "llm.model",
             "llm.temperature",
             "llm.max_failed_share",
+            "llm.prices",
         ),
     message:
         "Read values, response type and task off each conversation."

@@ -90,7 +90,13 @@ rule name:
     conda:
         "../../envs/core.yaml"
     params:
-        **keys("name", "llm.provider", "llm.model", "llm.temperature"),
+        **keys(
+            "name",
+            "llm.provider",
+            "llm.model",
+            "llm.temperature",
+            "llm.prices",
+        ),
     message:
         "Name the clusters."
     shell:

@@ -27,7 +27,7 @@ STAGE = Stage(
         "rejects": "data/interim/extract_rejects.parquet",
         "metrics": "results/metrics/extract.json",
     },
-    params=("extract", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share"),
+    params=("extract", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share", "llm.prices"),
 )
 
 

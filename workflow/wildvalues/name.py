@@ -36,7 +36,7 @@ STAGE = Stage(
         "prompts": "workflow/prompts",
     },
     writes={"taxonomy": "data/interim/taxonomy.parquet", "metrics": "results/metrics/name.json"},
-    params=("name", "llm.provider", "llm.model", "llm.temperature"),
+    params=("name", "llm.provider", "llm.model", "llm.temperature", "llm.prices"),
 )
 
 log = logging.getLogger("wildvalues")

@@ -30,7 +30,7 @@ STAGE = Stage(
         "rejects": "data/interim/screen_rejects.parquet",
         "metrics": "results/metrics/screen.json",
     },
-    params=("screen", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share"),
+    params=("screen", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share", "llm.prices"),
 )
 
 

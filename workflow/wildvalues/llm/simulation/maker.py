@@ -7,7 +7,7 @@ import json
 import math
 import random
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any
 
 _TURN = re.compile(r"<(user|assistant)>\n(.*?)\n</\1>", re.DOTALL)
@@ -43,6 +43,7 @@ class Maker:
         if text is None:
             text = messages[-1][1]
         self._turns = _TURN.findall(text) or [("assistant", text)]
+        self._asked = messages[-1][1]
         # The same conversation leans to the same kinds whatever is asked, so that facets are associated.
         lean = random.Random(hashlib.sha256(text.encode("utf-8", "replace")).digest())
         self._nouns = lean.sample(_NOUNS, 4)
@@ -87,7 +88,10 @@ class Maker:
             return self.choice(schema["enum"])
         for union in ("anyOf", "oneOf"):
             if union in schema:
-                return self.value(self.random.choice(schema[union]), root, path)
+                # Of several forms a model takes the one whose keys the question names.
+                named = [part for part in schema[union] if self._names(part.get("properties", {}))]
+                chosen = named[0] if named else self.random.choice(schema[union])
+                return self.value(chosen, root, path)
         kind = schema.get("type", "object")
         if isinstance(kind, list):
             kind = self.random.choice(kind)
@@ -105,6 +109,9 @@ class Maker:
         if kind in ("integer", "number"):
             return self.random.randint(int(_limit(schema, "minimum", 0)), int(_limit(schema, "maximum", 10)))
         return None
+
+    def _names(self, keys: Iterable[str]) -> bool:
+        return any(keys) and all(f'"{key}"' in self._asked for key in keys)
 
     def _string(self, path: tuple[str, ...]) -> str:
         if path and path[-1] == "quote":

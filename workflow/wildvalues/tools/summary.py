@@ -10,6 +10,8 @@ import click
 from wildvalues.cli import params_option
 from wildvalues.errors import InputError
 from wildvalues.files import read_json
+from wildvalues.llm import ledger
+from wildvalues.llm.last_runs import last_runs
 from wildvalues.params import Params, load_params
 
 METRICS = Path("results/metrics")
@@ -56,7 +58,7 @@ def summary(params: Params) -> str:
     if found["ingest"].get("demo_conversations"):
         lines.append("  Demonstration data: these conversations were written for this project and show nothing about")
         lines.append("  any real assistant.")
-    lines.append("")
+    lines += ["", *_calls(params), ""]
     lines += [
         f"  {name:16} {place}" if Path(place).exists() else f"  {name:16} (not made: see above)"
         for name, place in PRODUCTS
@@ -72,6 +74,47 @@ def summary(params: Params) -> str:
         "  wildvalues cite                      how to cite this exact study",
     ]
     return "\n".join(lines)
+
+
+def _calls(params: Params) -> list[str]:
+    """One line a stage that asks a model: what its answers took, and how the last run went."""
+    columns = ("calls", "memo", "live", "batch", "tokens in", "cached", "out", "dollars", "rejected")
+    lines = [f"  {'':10}" + "".join(f"{name:>12}" for name in columns)]
+    now = last_runs()
+    for stage in ("screen", "extract", "name"):
+        found, run = _metrics(stage), now.get(stage, {})
+        if not found.get("calls"):
+            continue
+        # A run with other calls than the metrics count is not the one that made them.
+        run = run if run.get("calls") == found["calls"] else {}
+        cells = [
+            _number(found["calls"]),
+            *(_number(run.get(name)) for name in ("replayed", "live", "live_batch")),
+            *(_number(found.get(name)) for name in ("input_tokens", "cache_read_tokens", "output_tokens")),
+            _dollars(found.get("dollars")),
+            _number(sum(found.get("rejected_by", {}).values())),
+        ]
+        lines.append(f"  {stage:10}" + "".join(f"{cell:>12}" for cell in cells))
+        kinds = [f"{count:,} {kind}" for kind, count in found.get("rejected_by", {}).items() if count]
+        if kinds:
+            lines.append(f"  {'':10}  rejected: {', '.join(kinds)}")
+    if len(lines) == 1:
+        return ["  No call to a language model was needed."]
+    spent = sum(run["dollars"] or 0.0 for run in now.values() if "dollars" in run)
+    lines.append("  memo, live, batch: where the last run had its answers from; the rest is what they took when given.")
+    book = ledger.read()
+    if book.charged or spent or params.llm.budget_usd is not None:
+        limit = "" if params.llm.budget_usd is None else f" of ${params.llm.budget_usd:,.2f} (llm.budget_usd)"
+        lines.append(f"  Spent in this folder: ${book.charged:,.2f}{limit}; in the last runs ${spent:,.2f}.")
+    return lines
+
+
+def _number(value: float | None) -> str:
+    return "–" if value is None else f"{value:,.0f}"
+
+
+def _dollars(value: float | None) -> str:
+    return "unknown" if value is None else f"{value:,.2f}"
 
 
 def _metrics(stage: str) -> dict[str, Any]:

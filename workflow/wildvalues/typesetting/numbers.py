@@ -10,6 +10,7 @@ import pandas as pd
 from wildvalues.figures import associations, variation
 from wildvalues.results import records
 from wildvalues.tables import RESPONSE_TYPES
+from wildvalues.typesetting import calls
 from wildvalues.typesetting.latex import code, escape
 from wildvalues.typesetting.study import Study
 from wildvalues.wording import count, decimal, enumeration, percent, plural, words
@@ -19,7 +20,8 @@ NAMED = 5  # values that a sentence names
 
 def macros(study: Study) -> dict[str, str]:
     """Return macro name -> LaTeX for the whole paper."""
-    return {**_study(study), **_flow(study), **_method(study), **_results(study), **_disclosed(study)}
+    found = {**_study(study), **_flow(study), **_method(study), **_results(study), **_disclosed(study)}
+    return {**found, **calls.macros(study)}
 
 
 def flags(study: Study) -> dict[str, bool]:
@@ -50,6 +52,7 @@ def flags(study: Study) -> dict[str, bool]:
         "HasModelShares": bool((study.tables["models"]["response_type"] == "strong_support").sum() > 1),
         "HasTaskTest": study.test("task") is not None,
         "HasHumanTest": study.test("human_values") is not None,
+        **calls.flags(study),
         "NamedByModel": bool(study.metric("name", "calls")),
         "Rounded": study.params.disclose.round_to > 1,
         "Grounded": study.params.extract.ground_quotes,
@@ -96,9 +99,6 @@ def _flow(study: Study) -> dict[str, str]:
         "Files": plural(study.metric("ingest", "files") or 0, "input file"),
         "SubjectiveShare": escape(percent(subjective / judged if judged and subjective is not None else None)),
         "AiPerConversation": escape(decimal(ai / annotated if annotated and ai is not None else None, 1)),
-        "Calls": count(study.total("calls")),
-        "InputTokens": count(study.total("input_tokens")),
-        "OutputTokens": count(study.total("output_tokens")),
         "Base": count(study.material.n_subjective),
     }
 

@@ -8,6 +8,7 @@ from wildvalues.figures import associations, variation
 from wildvalues.figures.accuracy import measure_words
 from wildvalues.results import records
 from wildvalues.tables import RESPONSE_TYPES, RESULTS
+from wildvalues.typesetting import calls
 from wildvalues.typesetting.latex import Column, elided, escape, table, wide
 from wildvalues.typesetting.study import Study
 from wildvalues.wording import count, decimal, facet_words, percent, words
@@ -160,27 +161,6 @@ def _validation(study: Study) -> str:
     return table(columns, cells, "No gold label covers a conversation of this study.")
 
 
-def _pipeline(study: Study) -> str:
-    pipeline = study.tables["pipeline"]
-    cells = []
-    for stage in ("screen", "extract", "name"):
-        part = pipeline[pipeline["stage"] == stage].set_index("metric")["value"]
-        calls = part.get("calls", 0.0)
-        if calls or stage != "name":
-            cells.append(
-                [
-                    stage,
-                    escape(count(part.get("conversations"))),
-                    count(calls),
-                    escape(count(part.get("input_tokens"))),
-                    escape(count(part.get("output_tokens"))),
-                    escape(count(part.get("rejected"))),
-                ]
-            )
-    columns = [Column("stage", "l"), Column("conversations"), Column("calls"), Column("tokens read")]
-    return table([*columns, Column("tokens written"), Column("failed")], cells, "No call was made.")
-
-
 def _disclosure(study: Study) -> str:
     cells = []
     for name in RESULTS:
@@ -241,7 +221,7 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "mirroring": _mirroring,
     "models": _models,
     "validation": _validation,
-    "pipeline": _pipeline,
+    "pipeline": calls.by_stage,
     "disclosure": _disclosure,
     "taxonomy": _taxonomy,
 }

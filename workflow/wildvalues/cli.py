@@ -14,7 +14,7 @@ from typing import Any
 import click
 
 from wildvalues import __version__
-from wildvalues.errors import WildvaluesError
+from wildvalues.errors import WAIT_VARIABLE, WildvaluesError
 from wildvalues.params import PARAMS_FILE, Params, load_params
 from wildvalues.stage import STAGE_NAMES, Stage, load_stage, run_stage
 
@@ -73,8 +73,10 @@ def fill(template: str, params: Params) -> str:
 def _stage_command(stage: Stage) -> click.Command:
     places = {**stage.reads, **stage.writes}
 
-    def callback(params_file: Path, **given: Path | None) -> None:
+    def callback(params_file: Path, wait: bool = False, **given: Path | None) -> None:
         params = load_params(params_file)
+        if wait:
+            os.environ[WAIT_VARIABLE] = "1"
         with _logging_to(os.environ.get("WILDVALUES_LOG")):
             run_stage(stage.name, params, {key: given[key] or Path(fill(places[key], params)) for key in places})
 
@@ -82,6 +84,9 @@ def _stage_command(stage: Stage) -> click.Command:
         click.Option([f"--{key.replace('_', '-')}", key], type=click.Path(path_type=Path), help=f"default: {place}")
         for key, place in places.items()
     ]
+    if stage.batches:
+        waits = f"stay until Message Batches are answered (or set {WAIT_VARIABLE}=1)"
+        options.append(click.Option(["--wait"], is_flag=True, help=waits))
     return click.Command(stage.name, callback=callback, params=[_params_option(), *options], help=stage.summary)
 
 

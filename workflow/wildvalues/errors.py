@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+# Set by ``--wait``; the engines run fixed command strings, so it can be said in the environment too.
+WAIT_VARIABLE = "WILDVALUES_WAIT"
+
 
 class WildvaluesError(Exception):
     """A problem the user can mend. The message says where, what was found, and what to do."""
@@ -30,6 +33,10 @@ class BudgetExceededError(WildvaluesError):
 
 
 class PendingError(WildvaluesError):
-    """Work was handed to a remote queue and is not finished: run the same command again later."""
+    """Work was handed to a remote queue and is not finished: run the same command again later.
+
+    Nothing is lost and nothing is paid twice. With `WAIT_VARIABLE` in the environment, or ``--wait``, a stage stays
+    until it is finished.
+    """
 
     exit_code = 75  # EX_TEMPFAIL of sysexits.h: not a failure, try again

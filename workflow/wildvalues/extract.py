@@ -28,6 +28,7 @@ STAGE = Stage(
         "metrics": "results/metrics/extract.json",
     },
     params=("extract", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share", "llm.prices"),
+    batches=True,
 )
 
 

@@ -31,6 +31,7 @@ STAGE = Stage(
         "metrics": "results/metrics/screen.json",
     },
     params=("screen", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share", "llm.prices"),
+    batches=True,
 )
 
 

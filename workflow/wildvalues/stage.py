@@ -57,6 +57,8 @@ class Stage:
         of counts and shares without any text of a conversation.
     params
         Keys of ``params.yaml`` (a section or ``section.key``) on which the outputs depend.
+    batches
+        Whether its questions may go through Message Batches, so that it can be told to wait for them.
     """
 
     name: str
@@ -64,6 +66,7 @@ class Stage:
     reads: Mapping[str, str]
     writes: Mapping[str, str]
     params: tuple[str, ...] = field(default=())
+    batches: bool = False
 
     def command(self) -> str:
         """Return the command line that both engines run, with conventional paths."""

@@ -37,6 +37,8 @@ class ModelPrice:
         Factors on the input price for tokens read from and written to the provider's prompt cache.
     batch
         Factor on everything when sent through Message Batches.
+    cached_from
+        Tokens of the shortest prefix that the provider's prompt cache keeps.
     thinking
         Most tokens the model may write beside an answer because its thinking cannot be switched off.
     """
@@ -47,6 +49,7 @@ class ModelPrice:
     cache_write: float = 1.0
     batch: float = 1.0
     thinking: int = 0
+    cached_from: int = 0
 
     def cost(self, answer: Answer) -> float:
         """Dollars that `answer` cost when it was given, live or in a batch."""
@@ -102,6 +105,7 @@ def price_of(params: Params, model: str) -> ModelPrice | None:
         content["cache_write"],
         content["batch"],
         content["thinking"] if _DATED.sub("", model) in content["always_thinks"] else 0,
+        listed.get("cached_from", content["cached_from"]),
     )
 
 

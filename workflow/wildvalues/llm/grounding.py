@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import re
 import unicodedata
 from collections.abc import Sequence
@@ -14,9 +15,12 @@ _SAME = str.maketrans(
     # A bracket that was defused in the prompt (`wildvalues.llm.defusing`) is copied as the model saw it.
     | dict.fromkeys("<>[", REPLACEMENT)
 )
+# White space that is not folded yet. No character folds to it.
+_GAP = "\0"
+_GAP_AFTER_SPACE = re.compile("(?<=[ \0])\0")
 _MIN_LETTERS = 4
-# Characters that mean something to a browser, a spreadsheet, LaTeX, a shell or a template; and addresses.
-_ACTIVE = re.compile(r"[<>{}\[\]\\|$=^@`~\x00-\x1f]|^\s*[+\-]|://|\bwww\.|\bjavascript:", re.IGNORECASE)
+# Characters that mean something to a browser, a spreadsheet, LaTeX, a shell or a template; and what makes an address.
+_ACTIVE = re.compile(r"[<>{}\[\]\\|$=^@`~\x00-\x1f]|^\s*[+\-]|://|(?<=\w)\.(?=[a-z]{2})|\bjavascript:", re.IGNORECASE)
 # The published study's names have one to four words. Longer ones happen; sentences are instructions or explanations.
 _MOST_WORDS, _MOST_CHARS = 8, 60
 
@@ -27,13 +31,13 @@ def find_quote(quote: str, texts: Sequence[str]) -> str | None:
     Case, white space, typographic quotes and dashes are folded; a quote with fewer than four letters or digits
     proves nothing and is not accepted.
     """
-    wanted = _fold(quote.strip().strip("\"'").rstrip(".…").strip())[0]
+    wanted = _fold(quote.strip().strip("\"'").rstrip(".…").strip())
     if sum(character.isalnum() for character in wanted) < _MIN_LETTERS:
         return None
     for text in texts:
-        folded, origin = _fold(text)
-        start = folded.find(wanted)
+        start = _fold(text).find(wanted)
         if start >= 0:
+            origin = _origin(text)
             return text[origin[start] : origin[start + len(wanted) - 1] + 1]
     return None
 
@@ -59,18 +63,43 @@ def as_phrase(text: str) -> str:
     return " ".join(text.split())
 
 
-def _fold(text: str) -> tuple[str, list[int]]:
-    """Return the folded text and, for each of its characters, the index in `text` it came from."""
-    characters: list[str] = []
-    origin: list[int] = []
-    for index, character in enumerate(text):
+class _Folded(dict[int, str]):
+    """What each character is folded to, alone; white space becomes `_GAP`. Filled as characters turn up."""
+
+    def __missing__(self, code: int) -> str:
+        character = chr(code)
         if character.isspace():
-            folded = "" if characters and characters[-1] == " " else " "
+            folded = _GAP
         elif unicodedata.category(character) in ("Cf", "Cc"):
             folded = ""
         else:
-            folded = unicodedata.normalize("NFKC", character.translate(_SAME)).casefold()
-        folded = re.sub(r"\s", " ", folded)
-        characters.extend(folded)
-        origin.extend([index] * len(folded))
-    return "".join(characters), origin
+            folded = re.sub(r"\s", " ", unicodedata.normalize("NFKC", character.translate(_SAME)).casefold())
+        self[code] = folded
+        return folded
+
+
+_FOLDED = _Folded()
+
+
+# The quotes of one conversation come in a row, so a few texts suffice.
+@functools.lru_cache(maxsize=64)
+def _fold(text: str) -> str:
+    """Return the folded text: a row of white space is one space."""
+    return _GAP_AFTER_SPACE.sub("", text.translate(_FOLDED)).replace(_GAP, " ")
+
+
+@functools.lru_cache(maxsize=64)
+def _origin(text: str) -> list[int]:
+    """Return, for each character of the folded text, the index in `text` it came from."""
+    origin: list[int] = []
+    last = ""
+    for index, folded in enumerate(map(_FOLDED.__getitem__, map(ord, text))):
+        if folded == _GAP:
+            if last == " ":
+                continue
+            last = " "
+            origin.append(index)
+        elif folded:
+            last = folded[-1]
+            origin.extend([index] * len(folded))
+    return origin

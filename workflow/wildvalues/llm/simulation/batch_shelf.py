@@ -224,7 +224,8 @@ class Shelf:
         for name, line in zip(batch.custom_ids, batch.items, strict=True):
             result = self._answer(line[:-1], fate)
             batch.counts[result["type"]] += 1
-            written = json.dumps({"custom_id": name, "result": result}, separators=(",", ":")).encode("ascii") + b"\n"
+            said = json.dumps({"custom_id": name, "result": result}, ensure_ascii=False, separators=(",", ":"))
+            written = said.encode("utf-8", "replace") + b"\n"
             for _ in range(2 if order.random() < settings.duplicated else 1):
                 offsets.append(batch.results.tell())
                 batch.results.write(written)

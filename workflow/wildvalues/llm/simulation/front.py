@@ -188,7 +188,7 @@ class Front:
         if fault in ("hang", "dropped"):
             _break(request)
             return web.Response(status=500)
-        raw = json.dumps(body).encode("ascii")
+        raw = _utf8(body)
         headers = {"Content-Type": "application/json", "Content-Length": str(len(raw))}
         response = web.StreamResponse(headers={**headers, **self._service.rate_headers()})
         await response.prepare(request)
@@ -219,10 +219,13 @@ def _shown(path: str) -> str:
     return "/".join("{id}" if part.startswith("msgbatch_") else part for part in parts)
 
 
+def _utf8(body: Any) -> bytes:
+    # As the service: characters are not escaped, so clients meet whatever a conversation holds.
+    return json.dumps(body, ensure_ascii=False).encode("utf-8", "replace")
+
+
 def _json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> web.Response:
-    return web.Response(
-        body=json.dumps(body).encode("ascii"), status=status, headers=headers, content_type="application/json"
-    )
+    return web.Response(body=_utf8(body), status=status, headers=headers, content_type="application/json")
 
 
 async def serve(settings: Settings, port: int = 0) -> tuple[web.ServerRunner, int]:
@@ -234,9 +237,9 @@ async def serve(settings: Settings, port: int = 0) -> tuple[web.ServerRunner, in
         What to ``cleanup()`` at the end, and the port.
     """
     front = Front(Service(settings))
-    runner = web.ServerRunner(web.Server(front.handle), access_log=None)
+    runner = web.ServerRunner(web.Server(front.handle, access_log=None), shutdown_timeout=0.1)
     await runner.setup()
-    site = web.TCPSite(runner, "127.0.0.1", port, shutdown_timeout=0.1)
+    site = web.TCPSite(runner, "127.0.0.1", port)
     await site.start()
     address: tuple[str, int] = runner.addresses[0]
     return runner, address[1]

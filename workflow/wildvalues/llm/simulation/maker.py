@@ -18,7 +18,7 @@ _MOST_ITEMS = 4
 
 
 class Maker:
-    """Random values that depend on the prompt alone, not on the model, the schema or the way it was asked.
+    """Random values that depend on conversation and question alone, not on the model or the way it was asked.
 
     Parameters
     ----------
@@ -34,14 +34,15 @@ class Maker:
     """
 
     def __init__(self, messages: Sequence[tuple[str, str]], sample: int = 0) -> None:
-        # ASCII escapes make lone surrogates hashable.
-        said = json.dumps([list(messages), sample]).encode("ascii")
-        digest = hashlib.sha256(said)
-        self.mark = digest.hexdigest()[:24]
-        self.random = random.Random(digest.digest())
         text = next((content for _, content in reversed(messages) if "<conversation>" in content), None)
         if text is None:
             text = messages[-1][1]
+        # Providers append how to answer to the question, each in its own way: the question is its first paragraph.
+        question = messages[-1][1].partition("\n\n")[0]
+        # ASCII escapes make lone surrogates hashable.
+        digest = hashlib.sha256(json.dumps([text, question, sample]).encode("ascii"))
+        self.mark = digest.hexdigest()[:24]
+        self.random = random.Random(digest.digest())
         self._turns = _TURN.findall(text) or [("assistant", text)]
         self._asked = messages[-1][1]
         # The same conversation leans to the same kinds whatever is asked, so that facets are associated.

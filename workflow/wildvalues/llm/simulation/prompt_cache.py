@@ -53,7 +53,7 @@ class PromptCache:
         blocks = blocks_of(params)
         digest = hashlib.blake2b(params["model"].encode(), digest_size=16)
         # The tools and the schema come before the text in what the model reads.
-        before = json.dumps([params.get("tools"), params.get("output_config")])
+        before = json.dumps([params.get("tools") or None, params.get("output_config") or None])
         digest.update(before.encode())
         total = 0 if before == "[null, null]" else len(before) // _CHARS_PER_TOKEN
         ends: list[tuple[bytes, int]] = []

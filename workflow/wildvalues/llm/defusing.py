@@ -61,10 +61,23 @@ _SQUARE_MARK = re.compile(
 )
 
 
+class _Visible(dict[int, int | None]):
+    """For `str.translate`: drops what is unseen. Filled as characters turn up."""
+
+    def __missing__(self, code: int) -> int | None:
+        character = chr(code)
+        unseen = character not in "\n\t" and unicodedata.category(character) in ("Cc", "Cf", "Cs")
+        self[code] = None if unseen else code
+        return self[code]
+
+
+_VISIBLE = _Visible()
+
+
 def defuse(text: str) -> str:
     """Return `text` without invisible characters and without marks; idempotent."""
     # Control, format (zero width, direction, tags) and surrogate characters: unseen by people, read by models.
-    text = "".join(c for c in text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
+    text = text.translate(_VISIBLE)
     text = _HIDDEN_ROWS.sub("", text)
     parts: list[str] = []
     done = 0

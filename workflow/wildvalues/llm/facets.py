@@ -174,6 +174,12 @@ class Interview:
         self._groups = [tuple(group) for group in groups]
         self._max_chars = max_chars
         self._opening = self._make_opening()
+        self._schemas = [
+            None if self._options(facets) else json.dumps(self._schema(facets), ensure_ascii=False)
+            for facets in self._groups
+        ]
+        self._questions = [Message("user", self._question(facets)) for facets in self._groups]
+        self._shown: tuple[Sequence[Turn], Message] | None = None
 
     def request(self, turns: Sequence[Turn], group: int, *, model: str, temperature: float) -> Request:
         """Return the request that asks group number `group` about a conversation."""
@@ -181,16 +187,18 @@ class Interview:
         options = self._options(facets)
         return Request(
             model=model,
-            messages=(
-                *self._opening,
-                Message("user", render(turns, self._max_chars)),
-                Message("user", self._question(facets)),
-            ),
-            schema=None if options else json.dumps(self._schema(facets), ensure_ascii=False),
+            messages=(*self._opening, self._conversation(turns), self._questions[group]),
+            schema=self._schemas[group],
             options=options,
             max_tokens=8 if options else sum(self._max_tokens(name) for name in facets),
             temperature=temperature,
         )
+
+    def _conversation(self, turns: Sequence[Turn]) -> Message:
+        # Asked about by one group after another.
+        if self._shown is None or self._shown[0] is not turns:
+            self._shown = (turns, Message("user", render(turns, self._max_chars)))
+        return self._shown[1]
 
     def read(self, answer: Answer, turns: Sequence[Turn], group: int, *, ground: bool) -> Reading | Rejected:
         """Turn an answer into items, or say why it cannot be used."""

@@ -255,6 +255,7 @@ class Llm(Section):
     replay: list[str] = Field(default=["data/demo/answers.jsonl.zst"], description="recorded answers to look up first")
     max_failed_share: Share = 0.05
     base_url: str | None = None
+    structured_output: Literal["auto", "schema", "prompt"] = "auto"
     concurrency: Positive = 8
     timeout_s: Positive = 120
     max_retries: Count = 6

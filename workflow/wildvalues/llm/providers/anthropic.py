@@ -2,68 +2,45 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import os
-import re
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any
+import time
+from collections.abc import Coroutine, Hashable, Sequence
+from typing import Any, TypeVar
 
 import anthropic
+import httpx2
 
-from wildvalues.llm.errors import FatalError, ItemError, TransientError
-from wildvalues.llm.types import Answer, Message, Rejected, Request
+from wildvalues.llm.errors import FatalError, TransientError
+from wildvalues.llm.providers.api_errors import mapped, rejected_setting, short
+from wildvalues.llm.providers.messages import Setting, Structure, answer_of, body_of, shared_prefix
+from wildvalues.llm.throttle import Throttle
+from wildvalues.llm.types import Answer, Message, Request
 from wildvalues.params import Params
 
-# Sampling parameters and switched-off thinking by generation: what a model does not know, it answers with an error.
-_TAKES_TEMPERATURE = re.compile(r"claude-(3|haiku-4|sonnet-4|opus-4-[0-6](?!\d))")
-_ALWAYS_THINKS = re.compile(r"claude-(opus-5-5|fable|mythos)")
-_THINKS_BETWEEN_TOOLS = re.compile(r"claude-sonnet-5-5")
-_THINKS_UNLESS_TOLD = re.compile(r"claude-(opus|sonnet|haiku)-5|claude-opus-4-[78]")
-# Thinking counts towards max_tokens; at low effort these questions need far less than this.
-_ROOM_TO_THINK = 4_096
-# A choice is asked for as a JSON object, a few tokens longer than the option itself.
-_CHOICE_TOKENS = 64
-_MESSAGE_CHARS = 300
+_T = TypeVar("_T")
 
-
-@dataclass(frozen=True)
-class Dialect:
-    """What a model accepts beyond messages.
-
-    Parameters
-    ----------
-    temperature
-        Whether it takes a sampling temperature.
-    thinking
-        Value of ``thinking`` that keeps it from thinking at length, or None to leave it out.
-    effort
-        Value of ``output_config.effort`` where thinking cannot be switched off.
-    """
-
-    temperature: bool
-    thinking: dict[str, str] | None = None
-    effort: str | None = None
-
-    @staticmethod
-    def of(model: str) -> Dialect:
-        """Return the dialect of a model; unknown names (other servers) get plain requests with a temperature."""
-        if _ALWAYS_THINKS.match(model):
-            return Dialect(temperature=False, effort="low")
-        if _THINKS_BETWEEN_TOOLS.match(model):
-            return Dialect(temperature=False, thinking={"type": "between_tools"})
-        if _THINKS_UNLESS_TOLD.match(model):
-            return Dialect(temperature=False, thinking={"type": "disabled"})
-        return Dialect(temperature=bool(_TAKES_TEMPERATURE.match(model)) or not model.startswith("claude-"))
+# A word no model says unless a grammar makes it: tells whether a server holds answers to a schema.
+_PASSWORD = "kestrel-7351"
+_PROBE_SCHEMA = json.dumps(
+    {
+        "type": "object",
+        "properties": {"bird": {"enum": [_PASSWORD]}},
+        "required": ["bird"],
+        "additionalProperties": False,
+    }
+)
+_PROBE_TOKENS = 64
 
 
 class AnthropicProvider:
-    """Asks over the network; several calls at once, each from its own thread.
+    """Asks over the network, many calls at once on one event loop.
 
     Parameters
     ----------
     params
-        ``llm.base_url``, ``llm.timeout_s`` and ``llm.concurrency`` are used.
+        ``llm.base_url``, ``llm.structured_output``, ``llm.timeout_s`` and ``llm.concurrency`` are used.
 
     Raises
     ------
@@ -73,170 +50,142 @@ class AnthropicProvider:
 
     def __init__(self, params: Params) -> None:
         self.concurrency = params.llm.concurrency
-        # A cache entry for the conversation pays only when more than one call reads it.
-        self._cache_conversation = len(params.extract.requests) > 1
-        base_url = params.llm.base_url
-        key = os.environ.get("ANTHROPIC_API_KEY")
+        self._timeout_s = params.llm.timeout_s
+        self._own_server = params.llm.base_url is not None
+        # Clients add the path themselves; the address that other APIs of the same server want ends in it.
+        base_url = None if params.llm.base_url is None else params.llm.base_url.rstrip("/").removesuffix("/v1")
         # A server of one's own often wants no key, and must never be sent the one for the real service.
         own: dict[str, Any] = {}
-        if base_url:
+        if base_url is not None:
             own = {"api_key": os.environ.get("WILDVALUES_API_KEY", "none"), "base_url": base_url}
+        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self.concurrency)
         # Waiting and trying again is the runner's business: it knows the budget and when to stop.
         try:
-            self._client = anthropic.Anthropic(timeout=params.llm.timeout_s, max_retries=0, **own)
+            self._client = anthropic.AsyncAnthropic(
+                timeout=self._timeout_s,
+                max_retries=0,
+                http_client=anthropic.DefaultAsyncHttpxClient(limits=limits, timeout=self._timeout_s),
+                **own,
+            )
         except anthropic.AnthropicError as error:
-            raise FatalError(f"llm.provider is anthropic, but its sign-in cannot be used: {_short(error)}") from None
-        if not own and not key and self._client.auth_token is None and self._client.credentials is None:
-            self._client.close()
+            raise FatalError(f"llm.provider is anthropic, but its sign-in cannot be used: {short(error)}") from None
+        self.loop = asyncio.new_event_loop()
+        self.throttle = Throttle(self.concurrency, time.monotonic)
+        self._left_out: dict[str, frozenset[Setting]] = {}
+        self._structures: dict[str, Structure] = {}
+        self._told_structure = params.llm.structured_output
+        self._probing: dict[str, asyncio.Lock] = {}
+        if not own and all(
+            found is None for found in (self._client.api_key, self._client.auth_token, self._client.credentials)
+        ):
+            self.close()
             raise FatalError(
                 "llm.provider is anthropic, but there is no key: set the environment variable ANTHROPIC_API_KEY, "
                 "or set `llm.provider: embedded` in params.yaml to use a model on this machine"
             )
 
+    async def ask(self, request: Request, family: Sequence[Request] = ()) -> Answer:
+        """Answer `request`, in text held to its schema or its options by structured output where the server can.
+
+        What comes back is the model's raw text (`wildvalues.llm.structured` reads it). Settings that the server says
+        it does not take are left out from then on.
+        """
+        structure = await self._structure_for(request)
+        # A server of one's own sees a shared beginning by itself, and its small models one schema better than many.
+        shown = family if "claude" in request.model else ()
+        while True:
+            left_out = self._left_out.get(request.model, frozenset())
+            body = body_of(request, family=shown, structure=structure, left_out=left_out)
+            try:
+                return await self._post(request.model, body)
+            except anthropic.APIStatusError as error:
+                named = rejected_setting(error, body)
+                if named == "output_config" and structure == "schema" and self._told_structure == "auto":
+                    structure = self._structures[request.model] = "prompt"
+                elif named is not None and named != "output_config" and named not in left_out:
+                    self._left_out[request.model] = left_out | {named}
+                else:
+                    raise mapped(error) from None
+            except anthropic.AnthropicError as error:
+                raise mapped(error) from None
+
+    def prefix(self, request: Request) -> Hashable | None:
+        """Return instructions, examples and conversation, where they are long enough for a prompt cache."""
+        return shared_prefix(request)
+
     def complete(self, request: Request) -> Answer:
-        """Answer in text held to `request.schema` by structured output."""
-        schema = None if request.schema is None else anthropic.transform_schema(json.loads(request.schema))
-        return self._ask(request, schema, request.max_tokens)
+        """Ask once and wait for the answer."""
+        return self._wait_for(self.ask(request))
 
     def choose(self, request: Request) -> Answer:
-        """Choose by structured output with an enumeration; there are no probabilities, so the choice gets all."""
-        assert request.options is not None
-        schema = {
-            "type": "object",
-            "properties": {"choice": {"enum": list(request.options)}},
-            "required": ["choice"],
-            "additionalProperties": False,
-        }
-        raw = self._ask(request, schema, max(request.max_tokens, _CHOICE_TOKENS))
-        chosen = _chosen(raw.text, request.options)
-        return Answer(
-            chosen if chosen is not None else raw.text,
-            raw.stop_reason,
-            raw.input_tokens,
-            raw.output_tokens,
-            None if chosen is None else {chosen: 0.0},
-            raw.cache_read_tokens,
-            raw.cache_write_tokens,
-        )
+        """Ask once and wait for the answer."""
+        return self._wait_for(self.ask(request))
 
     def count_tokens(self, request: Request) -> int:
         """Count the input tokens of `request`; the service does not charge for it."""
-        system, messages = _conversation(request.messages, cache_conversation=False)
+        body = body_of(request, structure="prompt")
+        counting = self._client.messages.count_tokens(
+            model=request.model, messages=body["messages"], system=body.get("system", anthropic.omit)
+        )
         try:
-            counted = self._client.messages.count_tokens(
-                model=request.model, messages=messages, system=system or anthropic.omit
-            )
+            return self._wait_for(counting).input_tokens
         except anthropic.AnthropicError as error:
-            raise _mapped(error) from None
-        return counted.input_tokens
+            raise mapped(error) from None
 
     def close(self) -> None:
-        """Close the connections."""
-        self._client.close()
-
-    def _ask(self, request: Request, schema: dict[str, Any] | None, max_tokens: int) -> Answer:
-        dialect = Dialect.of(request.model)
-        system, messages = _conversation(request.messages, cache_conversation=self._cache_conversation)
-        output: dict[str, Any] = {}
-        if schema is not None:
-            output["format"] = {"type": "json_schema", "schema": schema}
-        if dialect.effort is not None:
-            output["effort"] = dialect.effort
-            max_tokens += _ROOM_TO_THINK
-        more: dict[str, Any] = {}
-        if system:
-            more["system"] = system
-        if output:
-            more["output_config"] = output
-        if dialect.thinking is not None:
-            more["thinking"] = dialect.thinking
-        if dialect.temperature:
-            # The SDK dropped the parameter with the models that dropped it; servers that know it still read it.
-            more["extra_body"] = {"temperature": request.temperature}
+        """Close the connections and the event loop."""
+        if self.loop.is_closed():
+            return
         try:
-            message = self._client.messages.create(
-                model=request.model, max_tokens=max_tokens, messages=messages, **more
-            )
-            text = "".join(block.text for block in message.content if block.type == "text")
-            used = message.usage
-            read, written = used.cache_read_input_tokens or 0, used.cache_creation_input_tokens or 0
-            return Answer(
-                text,
-                message.stop_reason or "end_turn",
-                used.input_tokens + read + written,
-                used.output_tokens,
-                cache_read_tokens=read,
-                cache_write_tokens=written,
-            )
-        except anthropic.AnthropicError as error:
-            raise _mapped(error) from None
-        except (TypeError, AttributeError, ValueError) as error:
+            self.loop.run_until_complete(self._client.close())
+            self.loop.run_until_complete(self.loop.shutdown_asyncgens())
+        finally:
+            self.loop.close()
+
+    def _wait_for(self, answering: Coroutine[Any, Any, _T]) -> _T:
+        return self.loop.run_until_complete(answering)
+
+    async def _post(self, model: str, body: dict[str, Any]) -> Answer:
+        # `messages.create` walks the whole conversation to check and rename keys, and builds models of the reply:
+        # a third of the time a call takes here. Authentication, errors and connections are the SDK's either way.
+        try:
+            async with asyncio.timeout(self._timeout_s):
+                response = await self._client.post(
+                    "/v1/messages", cast_to=httpx2.Response, content=json.dumps(body).encode("ascii")
+                )
+        except TimeoutError:
+            raise TransientError(f"no answer within {self._timeout_s} seconds") from None
+        except anthropic.APIStatusError as error:
+            self.throttle.heed(model, error.response.headers.raw, time.time())
+            raise
+        self.throttle.heed(model, response.headers.raw, time.time())
+        try:
+            return answer_of(json.loads(response.content))
+        except (TypeError, KeyError, AttributeError, ValueError) as error:
             # A body that is no message: a proxy's page, or half an answer.
             raise TransientError(f"the server's reply is no message ({type(error).__name__})") from None
 
+    async def _structure_for(self, request: Request) -> Structure:
+        if self._told_structure != "auto":
+            return self._told_structure
+        if (request.schema is None and request.options is None) or not self._own_server:
+            return self._structures.get(request.model, "schema")
+        if request.model not in self._structures:
+            async with self._probing.setdefault(request.model, asyncio.Lock()):
+                if request.model not in self._structures:
+                    self._structures[request.model] = await self._probe(request.model)
+        return self._structures[request.model]
 
-def _conversation(messages: Sequence[Message], *, cache_conversation: bool) -> tuple[list[Any], list[Any]]:
-    """Return ``system`` and ``messages`` of the API, with the shared beginning marked for the prompt cache.
-
-    The last message is the question, the one before it the conversation, and what precedes them (instructions,
-    worked examples) is the same for every conversation.
-    """
-    marked = {len(messages) - 3, *([len(messages) - 2] if cache_conversation else [])}
-    system: list[Any] = []
-    turns: list[Any] = []
-    for place, message in enumerate(messages):
-        block: dict[str, Any] = {"type": "text", "text": message.content}
-        if place in marked:
-            block["cache_control"] = {"type": "ephemeral"}
-        if message.role == "system":
-            system.append(block)
-        elif turns and turns[-1]["role"] == message.role:
-            turns[-1]["content"].append(block)
-        else:
-            turns.append({"role": message.role, "content": [block]})
-    return system, turns
-
-
-def _chosen(text: str, options: tuple[str, ...]) -> str | None:
-    try:
-        value = json.loads(text)
-    except ValueError:
-        value = text.strip().strip("`\"'.")
-    if isinstance(value, dict):
-        value = value.get("choice")
-    return value if isinstance(value, str) and value in options else None
-
-
-def _mapped(error: anthropic.AnthropicError) -> Exception:
-    """Return the error class of the runner for an error of the SDK."""
-    if isinstance(error, anthropic.APIConnectionError):
-        kind = "timed out" if isinstance(error, anthropic.APITimeoutError) else "broke"
-        return TransientError(f"the connection {kind}")
-    if not isinstance(error, anthropic.APIStatusError):
-        return FatalError(f"the Messages API cannot be used: {_short(error)}")
-    status, said = error.status_code, _short(error)
-    if status in (401, 402, 403) or "credit balance" in said:
-        return FatalError(f"the Messages API refuses this key ({status}): {said}; check ANTHROPIC_API_KEY and the plan")
-    if status == 404:
-        return FatalError(
-            f"the Messages API knows no such model or address (404): {said}; check llm.model and llm.base_url"
-        )
-    if status in (408, 409, 429) or status >= 500:
-        return TransientError(f"{status}: {said}", _retry_after(error))
-    if status == 413 or "prompt is too long" in said:
-        return ItemError(Rejected(f"the conversation is too long for the model ({status})", "too_long"))
-    return ItemError(Rejected(f"the Messages API rejects this request ({status}): {said}", "error"))
-
-
-def _short(error: anthropic.AnthropicError) -> str:
-    body = getattr(error, "body", None)
-    said = body.get("error") if isinstance(body, dict) else None
-    text = str(said.get("message")) if isinstance(said, dict) else str(error)
-    return " ".join(text.split())[:_MESSAGE_CHARS]
-
-
-def _retry_after(error: anthropic.APIStatusError) -> float | None:
-    try:
-        return max(0.0, float(error.response.headers["retry-after"]))
-    except (KeyError, ValueError):
-        return None
+    async def _probe(self, model: str) -> Structure:
+        """Find out, with one short question, whether the server holds an answer to a schema."""
+        question = Message("user", "Name a bird.")
+        probe = Request(model, (question,), _PROBE_SCHEMA, max_tokens=_PROBE_TOKENS)
+        try:
+            answer = await self._post(model, body_of(probe, left_out=frozenset(("temperature",))))
+            return "schema" if json.loads(answer.text) == {"bird": _PASSWORD} else "prompt"
+        except ValueError:
+            return "prompt"
+        except anthropic.AnthropicError as error:
+            if isinstance(error, anthropic.APIStatusError) and error.status_code in (400, 422):
+                return "prompt"
+            raise mapped(error) from None

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from types import TracebackType
 
 from wildvalues.llm import models
-from wildvalues.llm.types import Provider
+from wildvalues.llm.dispatch import ConcurrentProvider
+from wildvalues.llm.types import Provider, Rejected
 from wildvalues.params import Params
 
 
@@ -68,17 +70,34 @@ class Lazy:
     """A provider that is opened when first asked for, shared by several runs, and closed at the end.
 
     Use as ``with Lazy(params) as provider_factory``.
+
+    Parameters
+    ----------
+    model
+        A model beside those of the parameters that requests may name.
+    rejected
+        Requests, by memo key, that are not asked, because a batch has shown that they have no answer
+        (`wildvalues.llm.batching.answer_ahead`).
     """
 
-    def __init__(self, params: Params, model: str | None = None) -> None:
+    def __init__(
+        self, params: Params, model: str | None = None, rejected: Mapping[str, Rejected] | None = None
+    ) -> None:
         self._params = params
         self._model = model
-        self._provider: Provider | None = None
+        self._rejected = rejected
+        self._provider: Provider | ConcurrentProvider | None = None
 
-    def __call__(self) -> Provider:
+    def __call__(self) -> Provider | ConcurrentProvider:
         """Return the provider, opening it the first time."""
         if self._provider is None:
-            self._provider = open_provider(self._params, self._model)
+            opened = open_provider(self._params, self._model)
+            if self._rejected and isinstance(opened, ConcurrentProvider):
+                from wildvalues.llm.providers.foreclosed import Foreclosed
+
+                self._provider = Foreclosed(opened, self._rejected)
+            else:
+                self._provider = opened
         return self._provider
 
     def __enter__(self) -> Lazy:

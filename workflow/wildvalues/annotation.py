@@ -15,6 +15,7 @@ import pandas as pd
 from wildvalues.errors import TooManyRejectsError
 from wildvalues.instruments.dispatch import INSTRUMENTS, MODEL, Bench, Question, decide
 from wildvalues.llm import providers
+from wildvalues.llm.batching import answer_ahead
 from wildvalues.llm.facets import Interview, Item, Prompts, Reading, load_prompts
 from wildvalues.llm.last_runs import remember
 from wildvalues.llm.memo import Memo
@@ -169,24 +170,24 @@ def _ask_model(
     model_ids = {group: providers.model_id(params, questions[group].model) for group in sorted(used)}
     turns: dict[str, list[Turn]] = {}
 
-    def requests() -> Iterator[tuple[str, Request]]:
+    def requests(kept: dict[str, list[Turn]] | None) -> Iterator[tuple[str, Request]]:
         # All questions about one conversation in a row, so that its text is read once.
         for conversation_id, messages in zip(ordered["conversation_id"], ordered["messages"], strict=True):
+            said = turns_of(messages)
+            if kept is not None and groups[conversation_id]:
+                kept[conversation_id] = said
             for group in groups[conversation_id]:
-                if conversation_id not in turns:
-                    turns[conversation_id] = turns_of(messages)
-                request = interview.request(
-                    turns[conversation_id], group, model=model_ids[group], temperature=params.llm.temperature
-                )
+                request = interview.request(said, group, model=model_ids[group], temperature=params.llm.temperature)
                 yield f"{group}:{conversation_id}", request
 
+    rejected = answer_ahead(lambda: (one for _, one in requests(None)), params=params, stage=stage, usage=usage)
     found: dict[tuple[int, str], Reading | Rejected] = {}
     with (
         Memo(artefacts=[Path(place) for place in params.llm.replay]) as memo,
-        providers.Lazy(params) as provider_factory,
+        providers.Lazy(params, rejected=rejected) as provider_factory,
     ):
         for key, answer in answer_all(
-            requests(),
+            requests(turns),
             provider_factory=provider_factory,
             memo=memo,
             params=params,

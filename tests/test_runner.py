@@ -2,50 +2,122 @@
 
 from __future__ import annotations
 
+import asyncio
+import inspect
+import itertools
+import os
+import signal
 import threading
-from collections.abc import Callable, Iterator
+import time
+from collections.abc import Callable, Hashable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from wildvalues.errors import BudgetExceededError, ModelError, ParamsError
-from wildvalues.llm import runner
+from wildvalues.llm import dispatch, serial, throttle
 from wildvalues.llm.errors import FatalError, ItemError, TransientError
 from wildvalues.llm.memo import Memo
 from wildvalues.llm.prices import price_file, price_of
 from wildvalues.llm.providers import Lazy, model_id, open_provider
 from wildvalues.llm.providers.simulated import SimulatedProvider
 from wildvalues.llm.runner import Usage, answer_all
-from wildvalues.llm.types import Answer, Message, Provider, Rejected, Request
+from wildvalues.llm.throttle import Throttle
+from wildvalues.llm.types import Answer, Message, Rejected, Request
 from wildvalues.params import Params
 
 MODEL = "claude-haiku-4-5"
 
 
-class Scripted:
-    """Answers with the question's text; `script` may raise or answer otherwise."""
+Script = Callable[[str, int], Any]
 
-    def __init__(self, script: Callable[[str, int], Answer | None] | None = None, concurrency: int = 1) -> None:
-        self.concurrency = concurrency
+
+class Scripted:
+    """Answers with the question's text, one call at a time; `script` may raise or answer otherwise."""
+
+    concurrency = 1
+
+    def __init__(self, script: Script | None = None) -> None:
         self.script = script or (lambda text, attempt: None)
         self.asked: list[str] = []
-        self._lock = threading.Lock()
 
     def complete(self, request: Request) -> Answer:
         text = request.messages[-1].content
-        with self._lock:
-            self.asked.append(text)
-            attempt = self.asked.count(text)
-        return self.script(text, attempt) or Answer(text, "end_turn", 100, 10)
+        self.asked.append(text)
+        return self.script(text, self.asked.count(text)) or Answer(text, "end_turn", 100, 10)
 
     def choose(self, request: Request) -> Answer:
         return self.complete(request)
 
     def close(self) -> None:
         pass
+
+
+class Crowd:
+    """The same for many calls at once; `script` may return an awaitable, to take its time."""
+
+    def __init__(self, script: Script | None, concurrency: int, loop: asyncio.AbstractEventLoop) -> None:
+        self.script = script or (lambda text, attempt: None)
+        self.asked: list[str] = []
+        self.families: list[int] = []
+        self.in_flight = self.most_in_flight = 0
+        self.loop = loop
+        self.throttle = Throttle(concurrency, time.monotonic)
+
+    async def ask(self, request: Request, family: Sequence[Request] = ()) -> Answer:
+        text = request.messages[-1].content
+        self.asked.append(text)
+        self.families.append(len(family))
+        attempt = self.asked.count(text)
+        self.in_flight += 1
+        self.most_in_flight = max(self.most_in_flight, self.in_flight)
+        try:
+            await asyncio.sleep(0)
+            found = self.script(text, attempt)
+            if inspect.isawaitable(found):
+                found = await found
+        finally:
+            self.in_flight -= 1
+        return found or Answer(text, "end_turn", 100, 10)
+
+    def prefix(self, request: Request) -> Hashable | None:
+        return request.messages[:-1] or None
+
+    def close(self) -> None:
+        pass
+
+
+Make = Callable[[Script | None, int], Any]
+
+
+@pytest.fixture
+def make() -> Iterator[Make]:
+    """Make a provider: serial for one call at a time, else concurrent."""
+    loop = asyncio.new_event_loop()
+    yield lambda script=None, concurrency=1: Scripted(script) if concurrency == 1 else Crowd(script, concurrency, loop)
+    loop.close()
+
+
+@pytest.fixture(autouse=True)
+def in_a_study_folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.chdir(tmp_path)
+
+
+@pytest.fixture
+def no_pauses(monkeypatch: pytest.MonkeyPatch) -> list[tuple[int, float | None]]:
+    """Pauses are noted and not made."""
+    pauses: list[tuple[int, float | None]] = []
+
+    def noted(tries: int, retry_after: float | None) -> float:
+        pauses.append((tries, retry_after))
+        return 0.0
+
+    for module in (throttle, serial, dispatch):
+        monkeypatch.setattr(module, "pause", noted)
+    return pauses
 
 
 def request(text: str, **more: Any) -> Request:
@@ -67,7 +139,7 @@ def memo(tmp_path: Path) -> Iterator[Memo]:
 
 
 def run(
-    memo: Memo, provider: Provider, asked: Any, usage: Usage | None = None, **llm: Any
+    memo: Memo, provider: Any, asked: Any, usage: Usage | None = None, **llm: Any
 ) -> list[tuple[str, Answer | Rejected]]:
     return list(
         answer_all(
@@ -83,23 +155,28 @@ def run(
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_answers_come_in_input_order(memo: Memo, concurrency: int) -> None:
-    gate = threading.Event()
+def test_answers_come_in_input_order(memo: Memo, make: Make, concurrency: int) -> None:
+    gate = asyncio.Event()
 
-    def slow_start(text: str, attempt: int) -> None:
+    def slow_start(text: str, attempt: int) -> Any:
         if text == "q0" and concurrency > 1:
-            assert gate.wait(5)
+            return _after(gate)
         if text == "q7":
             gate.set()
+        return None
 
-    results = run(memo, Scripted(slow_start, concurrency), requests(50))
+    results = run(memo, make(slow_start, concurrency), requests(50))
     assert [name for name, _ in results] == [f"id-{number}" for number in range(50)]
     assert [result.text for _, result in results if isinstance(result, Answer)] == [f"q{n}" for n in range(50)]
 
 
+async def _after(gate: asyncio.Event) -> None:
+    await asyncio.wait_for(gate.wait(), 5)
+
+
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_second_run_opens_no_provider(memo: Memo, concurrency: int) -> None:
-    first = run(memo, Scripted(concurrency=concurrency), requests(30))
+def test_a_second_run_opens_no_provider(memo: Memo, make: Make, concurrency: int) -> None:
+    first = run(memo, make(None, concurrency), requests(30))
     usage = Usage()
     second = list(
         answer_all(
@@ -117,16 +194,18 @@ def test_a_second_run_opens_no_provider(memo: Memo, concurrency: int) -> None:
 
 
 @given(st.lists(st.integers(0, 8), max_size=40), st.integers(1, 6))
-@settings(max_examples=30, deadline=None)
-def test_the_same_question_is_asked_once(tmp_path_factory: pytest.TempPathFactory, texts: list[int], many: int) -> None:
-    provider = Scripted(concurrency=many)
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+def test_the_same_question_is_asked_once(
+    tmp_path_factory: pytest.TempPathFactory, make: Make, texts: list[int], many: int
+) -> None:
+    provider = make(None, many)
     with Memo(tmp_path_factory.mktemp("memo")) as memo:
         results = run(memo, provider, [(str(place), request(str(text))) for place, text in enumerate(texts)])
     assert [result.text for _, result in results if isinstance(result, Answer)] == [str(text) for text in texts]
     assert len(provider.asked) == len(set(texts))
 
 
-def test_requests_are_taken_a_bounded_number_ahead(memo: Memo) -> None:
+def test_requests_are_taken_a_bounded_number_ahead(memo: Memo, make: Make) -> None:
     taken = 0
 
     def counted() -> Iterator[tuple[str, Request]]:
@@ -135,52 +214,97 @@ def test_requests_are_taken_a_bounded_number_ahead(memo: Memo) -> None:
             taken += 1
             yield item
 
+    provider = make(lambda text, attempt: asyncio.sleep(0.01), 4)
     results = answer_all(
-        counted(),
-        provider_factory=lambda: Scripted(concurrency=4),
-        memo=memo,
-        params=params(),
-        label="test",
-        total=5_000,
+        counted(), provider_factory=lambda: provider, memo=memo, params=params(), label="test", total=5_000
     )
     next(results)
     assert taken <= 4 * 16 + 1
     results.close()
 
 
-def test_a_passing_failure_is_tried_again_and_waits_as_the_server_says(
-    memo: Memo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    pauses: list[tuple[int, float | None]] = []
-    monkeypatch.setattr(runner, "_pause", lambda tries, after: pauses.append((tries, after)) or 0.0)
+def test_as_many_calls_are_in_flight_as_allowed_and_no_more(memo: Memo, make: Make) -> None:
+    provider = make(lambda text, attempt: asyncio.sleep(0.005), 20)
+    run(memo, provider, requests(200))
+    assert provider.most_in_flight == 20
 
+
+def about(conversations: int, questions: int) -> Iterator[tuple[str, Request]]:
+    for number in range(conversations):
+        for question in range(questions):
+            text = (Message("user", f"conversation {number}"), Message("user", f"{number}.{question}"))
+            yield f"{number}.{question}", Request(MODEL, text)
+
+
+def test_the_first_question_about_a_conversation_is_answered_before_its_siblings_are_asked(
+    memo: Memo, make: Make
+) -> None:
+    done: set[str] = set()
+    early: list[str] = []
+
+    async def timed(text: str) -> None:
+        conversation, _, question = text.partition(".")
+        if question != "0" and f"{conversation}.0" not in done:
+            early.append(text)
+        await asyncio.sleep(0.002)
+        done.add(text)
+
+    provider = make(lambda text, attempt: timed(text), 4)
+    results = run(memo, provider, about(40, 4))
+    assert [name for name, _ in results] == [f"{n}.{q}" for n in range(40) for q in range(4)]
+    # Only the last few conversations, when no other work is left, may be asked about out of turn.
+    assert all(int(text.partition(".")[0]) >= 36 for text in early)
+    assert set(provider.families) == {3}
+
+
+def test_siblings_do_not_wait_when_there_is_nothing_else_to_do(memo: Memo, make: Make) -> None:
+    provider = make(lambda text, attempt: asyncio.sleep(0.01), 8)
+    run(memo, provider, about(1, 4))
+    assert provider.most_in_flight == 4
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_passing_failure_is_tried_again_and_waits_as_the_server_says(
+    memo: Memo, make: Make, no_pauses: list[tuple[int, float | None]], concurrency: int
+) -> None:
     def twice_busy(text: str, attempt: int) -> None:
         if attempt <= 2:
-            raise TransientError("529: overloaded", retry_after=7.0 if attempt == 1 else None)
+            raise TransientError("529: overloaded", retry_after=7.0 if attempt == 1 else None, crowded=attempt == 1)
 
     usage = Usage()
-    ((_, result),) = run(memo, Scripted(twice_busy), requests(1), usage)
+    ((_, result),) = run(memo, make(twice_busy, concurrency), requests(1), usage)
     assert isinstance(result, Answer)
-    assert pauses == [(1, 7.0), (2, None)]
+    assert no_pauses == [(1, 7.0), (2, None)]
     assert usage.retries == 2
 
 
-def test_pauses_grow_have_jitter_and_are_never_shorter_than_asked() -> None:
-    assert all(7.0 <= runner._pause(1, 7.0) <= 10.0 for _ in range(100))
-    assert all(2.0 <= runner._pause(3, None) <= 4.0 for _ in range(100))
-    assert runner._pause(50, None) <= 60
-    assert len({runner._pause(3, None) for _ in range(10)}) > 1
+def test_one_refusal_for_too_many_calls_holds_back_all(memo: Memo, make: Make) -> None:
+    started: list[float] = []
+
+    def busy_once(text: str, attempt: int) -> Any:
+        started.append(time.monotonic())
+        if text == "q5" and attempt == 1:
+            raise TransientError("429: too many", retry_after=0.3, crowded=True)
+        return asyncio.sleep(0.01)
+
+    provider = make(busy_once, 8)
+    run(memo, provider, requests(40))
+    gaps = [after - before for before, after in itertools.pairwise(started)]
+    # Nothing starts while the server wants peace, and nothing is asked twice but what it turned away.
+    assert max(gaps) >= 0.25
+    assert len(provider.asked) == 41
 
 
-def test_an_item_that_never_works_is_rejected_and_the_rest_goes_on(memo: Memo, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "_pause", lambda tries, after: 0.0)
-
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_an_item_that_never_works_is_rejected_and_the_rest_goes_on(
+    memo: Memo, make: Make, no_pauses: object, concurrency: int
+) -> None:
     def one_breaks(text: str, attempt: int) -> None:
         if text == "q1":
             raise TransientError("500: broken")
 
     usage = Usage()
-    provider = Scripted(one_breaks)
+    provider = make(one_breaks, concurrency)
     results = dict(run(memo, provider, requests(3), usage))
     assert isinstance(results["id-1"], Rejected)
     assert "3 tries" in results["id-1"].reason
@@ -190,25 +314,23 @@ def test_an_item_that_never_works_is_rejected_and_the_rest_goes_on(memo: Memo, m
 
 
 @pytest.mark.parametrize("concurrency", [1, 4])
-def test_a_provider_that_is_gone_stops_the_run(memo: Memo, monkeypatch: pytest.MonkeyPatch, concurrency: int) -> None:
-    monkeypatch.setattr(runner, "_pause", lambda tries, after: 0.0)
-
+def test_a_provider_that_is_gone_stops_the_run(memo: Memo, make: Make, no_pauses: object, concurrency: int) -> None:
     def gone(text: str, attempt: int) -> None:
         raise TransientError("the connection broke")
 
-    provider = Scripted(gone, concurrency)
+    provider = make(gone, concurrency)
     with pytest.raises(FatalError, match="the connection broke"):
         run(memo, provider, requests(1_000))
     assert len(provider.asked) < 100
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_a_fatal_error_stops_at_once_and_keeps_what_is_there(memo: Memo, concurrency: int) -> None:
+def test_a_fatal_error_stops_at_once_and_keeps_what_is_there(memo: Memo, make: Make, concurrency: int) -> None:
     def expired(text: str, attempt: int) -> None:
         if int(text[1:]) >= 20:
             raise FatalError("401: the key expired")
 
-    provider = Scripted(expired, concurrency)
+    provider = make(expired, concurrency)
     with pytest.raises(FatalError, match="expired"):
         run(memo, provider, requests(1_000))
     assert len(provider.asked) <= 21 + concurrency
@@ -228,20 +350,57 @@ def test_a_paid_answer_that_cannot_be_used_is_rejected_but_not_paid_twice(memo: 
     assert len(provider.asked) == 1
 
 
-def test_a_choice_outside_the_options_is_rejected(memo: Memo) -> None:
+def test_a_choice_outside_the_options_is_asked_again_and_then_rejected(memo: Memo) -> None:
     asked = [("a", request("maybe", options=("yes", "no"))), ("b", request("yes", options=("yes", "no")))]
-    (_, first), (_, second) = run(memo, Scripted(), asked)
+    provider = Scripted(lambda text, attempt: Answer("maybe" if text != "yes" else text, "end_turn", 100, 10))
+    (_, first), (_, second) = run(memo, provider, asked)
     assert isinstance(first, Rejected)
+    assert first.kind == "unparsable"
     assert isinstance(second, Answer)
+    assert [text[:5] for text in provider.asked] == ["maybe", "That ", "yes"]
+
+
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_second_request_mends_an_answer_and_replays_free_of_charge(memo: Memo, make: Make, concurrency: int) -> None:
+    schema = '{"type": "object", "properties": {"n": {"type": "integer"}}, "required": ["n"]}'
+
+    def mended(text: str, attempt: int) -> Answer:
+        return Answer('{"n": 2}' if "cannot be used" in text else "It is two.", "end_turn", 100, 10)
+
+    asked = [(str(number), request(f"q{number}", schema=schema)) for number in range(6)]
+    provider = make(mended, concurrency)
+    usage = Usage()
+    first = run(memo, provider, asked, usage)
+    assert [result.text for _, result in first if isinstance(result, Answer)] == ['{"n": 2}'] * 6
+    assert (usage.calls, usage.live, len(provider.asked)) == (12, 12, 12)
+    again = Usage()
+    refused = make(lambda text, attempt: pytest.fail("it was asked"), concurrency)
+    assert run(memo, refused, asked, again) == first
+    assert (again.calls, again.replayed) == (12, 12)
+    # The memo keeps what the model said, so that a kinder reader may make more of it.
+    recorded = memo.get(asked[0][1])
+    assert recorded is not None
+    assert recorded.text == "It is two."
+
+
+def test_an_unreadable_answer_without_a_second_one_is_unparsable_in_a_replay(memo: Memo) -> None:
+    asked = request("q", schema='{"type": "object"}')
+    memo.put(asked, Answer("no JSON", "end_turn", 1, 1))
+    with Lazy(params(provider="replay")) as factory:
+        ((_, result),) = answer_all(
+            [("a", asked)], provider_factory=factory, memo=memo, params=params(provider="replay"), label="t", total=1
+        )
+    assert isinstance(result, Rejected)
+    assert result.kind == "unparsable"
 
 
 @pytest.mark.parametrize("concurrency", [1, 8])
-def test_the_budget_is_a_hard_stop(memo: Memo, concurrency: int) -> None:
-    # A call costs 100 tokens read and 10 written: $0.00015; it may cost at most about $0.0028.
+def test_the_budget_is_a_hard_stop(memo: Memo, make: Make, concurrency: int) -> None:
+    # A call costs 100 tokens read and 10 written: $0.00015; it may cost at most about $0.0034.
     usage = Usage()
     budget = 0.01
     with pytest.raises(BudgetExceededError, match=r"llm\.budget_usd.*raise the budget"):
-        run(memo, Scripted(concurrency=concurrency), requests(1_000), usage, budget_usd=budget)
+        run(memo, make(None, concurrency), requests(1_000), usage, budget_usd=budget)
     known = sum(memo.get(request(f"q{number}")) is not None for number in range(1_000))
     assert known >= 40
     assert known * 0.00015 <= budget
@@ -271,32 +430,56 @@ def test_cached_tokens_have_their_own_price() -> None:
     assert price.cost(answer) == pytest.approx(0.6 * 0.1 + 0.4 * 1.25)
 
 
-def test_stopping_by_hand_keeps_the_calls_in_flight(memo: Memo) -> None:
-    started, go_on = threading.Event(), threading.Event()
-
-    def slow(text: str, attempt: int) -> None:
-        if text == "q0":
-            assert started.wait(5)
-        else:
-            started.set()
-            assert go_on.wait(5)
-
+def test_stopping_by_hand_keeps_the_calls_in_flight(memo: Memo, make: Make) -> None:
+    provider = make(lambda text, attempt: asyncio.sleep(0 if text == "q0" else 0.1), 2)
     results = answer_all(
-        requests(10), provider_factory=lambda: Scripted(slow, 2), memo=memo, params=params(), label="t", total=10
+        requests(10), provider_factory=lambda: provider, memo=memo, params=params(), label="t", total=10
     )
     next(results)
-    go_on.set()
     results.close()  # what Ctrl-C does to a generator
     assert memo.get(request("q1")) is not None
+    assert len(provider.asked) <= 3
 
 
-def test_an_unexpected_provider_error_is_not_swallowed(memo: Memo) -> None:
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+@pytest.mark.parametrize("concurrency", [1, 4])
+def test_a_signal_loses_no_answer_and_starts_no_call(
+    memo: Memo, make: Make, number: signal.Signals, concurrency: int
+) -> None:
+    def struck(text: str, attempt: int) -> Any:
+        if text == "q5":
+            os.kill(os.getpid(), number)
+        return asyncio.sleep(0.02) if concurrency > 1 else None
+
+    provider = make(struck, concurrency)
+    with pytest.raises(KeyboardInterrupt):
+        run(memo, provider, requests(200))
+    assert all(memo.get(request(text)) is not None for text in provider.asked)
+    assert len(provider.asked) <= 6 + concurrency
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    assert signal.getsignal(signal.SIGTERM) == signal.SIG_DFL
+
+
+def test_a_second_signal_does_not_wait_for_calls_in_flight(memo: Memo, make: Make) -> None:
+    def struck_twice(text: str, attempt: int) -> Any:
+        if text == "q0":
+            os.kill(os.getpid(), signal.SIGINT)
+            threading.Timer(0.1, os.kill, (os.getpid(), signal.SIGINT)).start()
+        return asyncio.sleep(30)
+
+    before = time.monotonic()
+    with pytest.raises(KeyboardInterrupt):
+        run(memo, make(struck_twice, 4), requests(20))
+    assert time.monotonic() - before < 5
+
+
+def test_an_unexpected_provider_error_is_not_swallowed(memo: Memo, make: Make) -> None:
     def bug(text: str, attempt: int) -> None:
         raise ZeroDivisionError
 
     for concurrency in (1, 4):
         with pytest.raises(ZeroDivisionError):
-            run(memo, Scripted(bug, concurrency), requests(5))
+            run(memo, make(bug, concurrency), requests(5))
 
 
 def test_requests_that_are_all_turned_down_stop_the_run(memo: Memo) -> None:

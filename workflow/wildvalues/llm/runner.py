@@ -15,13 +15,13 @@ from wildvalues.llm.memo import Memo, memo_key
 from wildvalues.llm.prices import ModelPrice, needed_price, price_of
 from wildvalues.llm.queueing import Call
 from wildvalues.llm.serial import ask_one
-from wildvalues.llm.structured import asked_again, fitted
+from wildvalues.llm.structured import asked_again, fitted, unusable
 from wildvalues.llm.types import Answer, Provider, Rejected, Request
 from wildvalues.llm.usage import Usage
 from wildvalues.params import Params
 from wildvalues.progress import bar
 
-__all__ = ["Usage", "answer_all"]
+__all__ = ["Usage", "answer_all", "unusable"]
 
 # Results that may wait behind a slow one, for each call in flight: enough that none idles, few enough for memory.
 _LOOK_AHEAD = 16
@@ -297,14 +297,3 @@ class _Run:
                 f"llm.provider `{self._params.llm.provider}` gave no answer to {self._failed_in_a_row} requests "
                 f"in a row, the last with: {reason}; finished answers are kept, so mend the cause and run again"
             )
-
-
-def unusable(answer: Answer, request: Request) -> Rejected | None:
-    """Say why an answer is none, by its stop reason; None when it may be one."""
-    if answer.stop_reason == "refusal":
-        return Rejected("the model refused to answer", "refused")
-    if answer.stop_reason == "model_context_window_exceeded":
-        return Rejected("the conversation does not fit the model's context window", "too_long")
-    if request.options is None and answer.stop_reason == "max_tokens":
-        return Rejected(f"the answer was cut off at its limit of {request.max_tokens} tokens", "truncated")
-    return None

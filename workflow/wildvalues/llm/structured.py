@@ -17,7 +17,7 @@ from typing import Any
 import fastjsonschema
 import json_repair
 
-from wildvalues.llm.types import Answer, Message, Request
+from wildvalues.llm.types import Answer, Message, Rejected, Request
 
 # Sizes are wishes: services do not enforce them, and readers cut what is too long.
 _SIZES = frozenset(("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties", "pattern"))
@@ -34,6 +34,18 @@ class Misfit:
     """Why an answer is not what was asked for, in words that the model can act on."""
 
     problem: str
+
+
+def unusable(answer: Answer, request: Request) -> Rejected | None:
+    """Say why an answer is none, by its stop reason; None when it may be one. Asking again would not help."""
+    if answer.stop_reason == "refusal":
+        return Rejected("the model refused to answer", "refused")
+    if answer.stop_reason == "model_context_window_exceeded":
+        return Rejected("the conversation does not fit the model's context window", "too_long")
+    # A choice may be told by its first letter.
+    if request.options is None and answer.stop_reason == "max_tokens":
+        return Rejected(f"the answer was cut off at its limit of {request.max_tokens} tokens", "truncated")
+    return None
 
 
 def fitted(answer: Answer, request: Request) -> Answer | Misfit:

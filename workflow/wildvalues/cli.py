@@ -20,12 +20,14 @@ from wildvalues.stage import STAGE_NAMES, Stage, load_stage, run_stage
 
 # Subcommands that are no stage: name -> module that holds a click command named `command`.
 TOOLS = {
+    "agreement": "wildvalues.tools.agreement",
     "cite": "wildvalues.tools.cite",
     "engines": "wildvalues.tools.engines",
     "estimate": "wildvalues.tools.estimate",
     "fetch": "wildvalues.tools.fetch",
     "memo": "wildvalues.tools.memo",
     "model": "wildvalues.tools.model",
+    "planted": "wildvalues.tools.planted",
     "schema": "wildvalues.tools.schema",
     "sources": "wildvalues.tools.sources",
     "summary": "wildvalues.tools.summary",

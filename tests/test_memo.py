@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 import zstandard
 from click.testing import CliRunner
+from filelock import FileLock
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -202,6 +203,122 @@ def test_writers_at_the_same_time_do_not_disturb_each_other_or_a_reader(folder: 
     for writer in writers:
         writer.communicate("")
     assert len(list(folder.glob("*.jsonl"))) == 2
+
+
+def test_pruning_again_and_again_loses_no_answer_of_processes_that_write_and_read_meanwhile(folder: Path) -> None:
+    with Memo(folder) as memo:
+        for number in range(50):
+            memo.put(question(f"old-{number}"), answer(f"old-{number}"))
+    reader = Memo(folder)
+    names = ("left", "middle", "right")
+    writers = [start_writer(folder, name, 150) for name in names]
+    while any(writer.poll() is None for writer in writers):
+        memo_care.prune(folder, lambda record: False)
+        with Memo(folder) as other:
+            assert other.get(question("old-7")) == answer("old-7")
+    assert all(writer.communicate()[0].count("\n") == 150 for writer in writers)
+    # Opened before the first pruning, its files are gone and still readable.
+    assert reader.get(question("old-49")) == answer("old-49")
+    reader.close()
+    memo_care.prune(folder, lambda record: False)
+    assert len(list(folder.glob("*.jsonl"))) == 1
+    with Memo(folder) as memo:
+        assert len(memo) == 50 + 3 * 150
+        for name in names:
+            for number in range(150):
+                assert memo.get(question(f"{name}-{number}")) == answer(f"{name}-{number}")
+
+
+def test_killed_writers_leave_at_most_a_torn_line_each_and_the_next_ones_go_on(folder: Path) -> None:
+    told: list[str] = []
+    for round_ in range(3):
+        writers = [start_writer(folder, f"{round_}-{name}", 1_000_000) for name in "ab"]
+        for writer in writers:
+            assert writer.stdout is not None
+            told += [writer.stdout.readline().strip() for _ in range(30)]
+        for writer in writers:
+            writer.send_signal(signal.SIGKILL)
+        for writer in writers:
+            assert writer.stdout is not None
+            told += writer.stdout.read().split("\n")[:-1]
+            writer.wait()
+    # A line cut in the middle, as a kill during a long write leaves it.
+    segment = min(folder.glob("*.jsonl"))
+    segment.write_bytes(segment.read_bytes() + b'{"key":"abcd')
+    with Memo(folder) as memo:
+        for name in told:
+            assert memo.get(question(name)) == answer(name)
+    found = memo_care.survey(folder.glob("*.jsonl"))
+    assert found.damaged == []
+    assert segment in found.unfinished
+
+
+def test_nothing_is_written_behind_half_a_line(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with Memo(folder) as memo:
+        memo.put(question("a"), answer("a"))
+        write = os.write
+
+        def full_disk(descriptor: int, data: bytes) -> int:
+            if len(data) > 20:
+                return write(descriptor, data[:20])
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr(os, "write", full_disk)
+        with pytest.raises(InputError, match="No space left"):
+            memo.put(question("b"), Answer("b", "end_turn", 1, 1))
+        monkeypatch.setattr(os, "write", write)
+        with pytest.raises(InputError, match="could not be recorded before"):
+            memo.put(question("c"), answer("c"))
+        assert memo.get(question("a")) == answer("a")
+    with Memo(folder) as memo:
+        assert memo.get(question("a")) == answer("a")
+        assert memo.get(question("b")) is None
+    assert memo_care.survey(folder.glob("*.jsonl")).damaged == []
+
+
+def test_two_prunings_at_once_are_one_too_many(folder: Path) -> None:
+    with Memo(folder) as memo:
+        memo.put(question("a"), answer("a"))
+    with FileLock(folder / "prune.lock"), pytest.raises(InputError, match="is being pruned by another process"):
+        memo_care.prune(folder, lambda record: False)
+
+
+def test_keys_that_begin_alike_are_told_apart(folder: Path) -> None:
+    alike = [Record("ab" * 8 + letter * 48, "m-1", answer(letter)) for letter in "cd"]
+    with Memo(folder) as memo:
+        for record in alike:
+            memo.put_record(record)
+        assert memo.record(alike[1].key) == alike[1]
+    with Memo(folder) as memo:
+        assert [memo.record(record.key) for record in alike] == alike
+
+
+def test_the_commands_export_import_and_prune_say_what_they_did(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "params.yaml").write_text("llm: {replay: []}")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "first"))
+    with Memo() as memo:
+        for text in "ab":
+            memo.put(question(text), answer(text))
+            memo.put(question(text), answer(text))
+
+    def say(*words: str) -> str:
+        result = CliRunner().invoke(command, words)
+        assert result.exit_code == 0, (result.output, result.exception)
+        return result.output
+
+    assert say("export", "answers.jsonl.zst").startswith("answers.jsonl.zst: 2 answers, ")
+    assert "1 files, all sound" in say("verify", "answers.jsonl.zst")
+    assert "2 repeated, 0 damaged" in say("stats")
+    assert say("prune").startswith("2 answers kept, 2 dropped, 0 damaged")
+    monkeypatch.setenv(FOLDER_VARIABLE, str(tmp_path / "second"))
+    assert say("import", "answers.jsonl.zst") == "answers.jsonl.zst: 2 new answers, 0 known before\n"
+    assert say("import", "answers.jsonl.zst") == "answers.jsonl.zst: 0 new answers, 2 known before\n"
+    assert say("prune", "--model", "m-1").startswith("0 answers kept, 2 dropped")
+    assert "nothing is recorded" in say("prune")
+    assert say("stats").startswith(f"{tmp_path / 'second'}: 0 answers")
 
 
 def test_an_artefact_is_looked_up_after_the_folder(folder: Path, tmp_path: Path) -> None:

@@ -14,7 +14,7 @@ from types import TracebackType
 import platformdirs
 
 from wildvalues.errors import InputError
-from wildvalues.llm.memo_index import Index
+from wildvalues.llm.memo_index import Index, short_key
 from wildvalues.llm.memo_records import Damaged, Record, read_record
 from wildvalues.llm.memo_segments import SegmentReader, SegmentWriter, unpack_artefact
 from wildvalues.llm.types import Answer, Request
@@ -23,6 +23,8 @@ _logger = logging.getLogger("wildvalues")
 
 # Part of every key: raise it when the meaning of a field of `Request` changes.
 KEY_VERSION = 1
+# Segments that stay open as long as the memo: `wildvalues memo prune` may replace them meanwhile.
+_KEPT_OPEN = 400
 FOLDER_VARIABLE = "WILDVALUES_MEMO"
 JOURNAL_VARIABLE = "WILDVALUES_MEMO_JOURNAL"
 
@@ -77,10 +79,11 @@ class Memo:
         self._index = Index()
         self._readers: list[SegmentReader] = []
         self._writer: SegmentWriter | None = None
-        self._own: dict[str, int] = {}
+        # By the first 64 bits of the key, as in the index: the record itself settles the rare tie.
+        self._own: dict[int, int] = {}
         self._lock = threading.Lock()
-        for path in segment_paths(self.folder):
-            self._add(SegmentReader.open(path))
+        for reader in _open_segments(self.folder):
+            self._add(reader)
         for artefact in artefacts:
             self._add(unpack_artefact(Path(artefact)))
         self._journal = _open_journal(os.environ.get(JOURNAL_VARIABLE))
@@ -120,8 +123,11 @@ class Memo:
         return record.answer
 
     def _find(self, key: str) -> Record | None:
-        if key in self._own and self._writer is not None:
-            return self._read(self._writer.path, self._writer.line(self._own[key]))
+        offset = self._own.get(short_key(key))
+        if offset is not None and self._writer is not None:
+            record = self._read(self._writer.path, self._writer.line(offset))
+            if record.key == key:
+                return record
         for segment, offset in self._index.find(key):
             reader = self._readers[segment]
             record = self._read(reader.path, reader.line(offset))
@@ -163,7 +169,7 @@ class Memo:
         with self._lock:
             if self._writer is None:
                 self._writer = SegmentWriter.create(self.folder)
-            self._own[record.key] = self._writer.append(record)
+            self._own[short_key(record.key)] = self._writer.append(record)
 
     def has_key(self, key: str) -> bool:
         """Say whether an answer is recorded under `key`."""
@@ -196,6 +202,20 @@ class Memo:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self.close()
+
+
+def _open_segments(folder: Path) -> list[SegmentReader]:
+    """Open all segments; when one is pruned away in between, its answers are in a new one, so look again."""
+    while True:
+        readers: list[SegmentReader] = []
+        try:
+            for path in segment_paths(folder):
+                readers.append(SegmentReader.open(path, keep=len(readers) < _KEPT_OPEN))
+        except FileNotFoundError:
+            for reader in readers:
+                reader.close()
+            continue
+        return readers
 
 
 def segment_paths(folder: Path) -> list[Path]:

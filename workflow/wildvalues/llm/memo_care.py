@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import zstandard
+from filelock import FileLock, Timeout
 
 from wildvalues.errors import InputError
 from wildvalues.files import replacing
@@ -122,13 +123,30 @@ def take_in(memo: Memo, artefact: Path) -> tuple[int, int]:
 def prune(folder: Path, drop: Callable[[Record], bool]) -> tuple[int, int, int]:
     """Rewrite the segments as one, without damage, repetitions and the records that `drop` picks.
 
-    Segments that a living process writes are left alone.
+    Segments that a living process writes are left alone, and a process that reads the old ones goes on with them.
 
     Returns
     -------
     tuple of int
         Records kept, records dropped, damaged or unfinished lines dropped.
+
+    Raises
+    ------
+    InputError
+        When another process prunes this memo now.
     """
+    if not segment_paths(folder):
+        return 0, 0, 0
+    try:
+        with FileLock(folder / "prune.lock", timeout=0):
+            return _prune(folder, drop)
+    except Timeout:
+        raise InputError(f"{folder}: is being pruned by another process; wait until that has ended") from None
+    except OSError as error:
+        raise InputError(f"{folder}: the memo cannot be rewritten ({error.strerror}); nothing is lost") from None
+
+
+def _prune(folder: Path, drop: Callable[[Record], bool]) -> tuple[int, int, int]:
     old = [path for path in segment_paths(folder) if not is_being_written(path)]
     if not old:
         return 0, 0, 0

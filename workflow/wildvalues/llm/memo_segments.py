@@ -8,6 +8,7 @@ import os
 import secrets
 import tempfile
 import time
+from array import array
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -53,20 +54,35 @@ class SegmentReader:
     damaged: list[int] = field(default_factory=list)
 
     @classmethod
-    def open(cls, path: Path) -> SegmentReader:
-        """Index a segment, from its index file as far as that goes."""
+    def open(cls, path: Path, *, keep: bool = False) -> SegmentReader:
+        """Index a segment, from its index file as far as that goes.
+
+        Parameters
+        ----------
+        keep
+            Keep the file open, so that it can be read even when it is deleted meanwhile.
+
+        Raises
+        ------
+        FileNotFoundError
+            When it was deleted.
+        """
         try:
-            with path.open("rb") as handle:
-                size = os.fstat(handle.fileno()).st_size
-                keys, offsets, covered = read_sidecar(sidecar_path(path), size)
-                new_keys, new_offsets, damaged, end = _scan(handle, covered)
+            handle = path.open("rb")
+            size = os.fstat(handle.fileno()).st_size
+            keys, offsets, covered = read_sidecar(sidecar_path(path), size)
+            new_keys, new_offsets, damaged, end = _scan(handle, covered)
+        except FileNotFoundError:
+            raise
         except OSError as error:
             raise InputError(f"{path}: the memo cannot be read ({error.strerror}); check its permissions") from None
         if len(new_keys):
             keys, offsets = np.concatenate([keys, new_keys]), np.concatenate([offsets, new_offsets])
         if len(new_keys) >= _SIDECAR_AFTER and not damaged:
             _try_sidecar(path, keys, offsets, end)
-        return cls(path, keys, offsets, damaged=damaged)
+        if not keep:
+            handle.close()
+        return cls(path, keys, offsets, handle if keep else None, damaged)
 
     def line(self, offset: int) -> bytes:
         """Return the line at `offset`, newline included."""
@@ -92,21 +108,26 @@ class SegmentWriter:
         self._descriptor = descriptor
         self._position = 0
         self._synced = time.monotonic()
-        self._keys: list[int] = []
-        self._offsets: list[int] = []
+        self._broken = False
+        # 16 bytes an answer, for the index at the end.
+        self._keys = array("Q")
+        self._offsets = array("q")
 
     @classmethod
     def create(cls, folder: Path) -> SegmentWriter:
         """Start a segment with a name no other process has."""
-        name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}.jsonl"
+        name = f"{time.strftime('%Y%m%dT%H%M%S', time.gmtime())}-{os.getpid()}-{secrets.token_hex(4)}"
         try:
             folder.mkdir(parents=True, exist_ok=True, mode=0o700)
             if folder.stat().st_uid == os.getuid():
                 folder.chmod(0o700)
-            path = folder / name
-            descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
-            with contextlib.suppress(OSError):  # a file system without locks: pruning there is the user's care
+            path, unnamed = folder / f"{name}.jsonl", folder / f"{name}.new"
+            descriptor = os.open(unnamed, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND, 0o600)
+            # A file system without locks takes every segment for one that is being written, so none is pruned there.
+            with contextlib.suppress(OSError):
                 fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # It becomes a segment only now: nobody ever sees one of a living writer without its lock, and prunes it.
+            unnamed.rename(path)
         except OSError as error:
             raise InputError(
                 f"{folder}: answers cannot be recorded here ({error.strerror}); "
@@ -118,6 +139,8 @@ class SegmentWriter:
         """Write a record and return the byte offset of its line."""
         line = write_record(record)
         offset = self._position
+        if self._broken:
+            raise InputError(f"{self.path}: an answer could not be recorded before; run again")
         try:
             written = 0
             while written < len(line):
@@ -127,6 +150,7 @@ class SegmentWriter:
                 self._synced = time.monotonic()
         except OSError as error:
             # Half a line may be there now; nothing is ever appended behind it.
+            self._broken = True
             raise InputError(
                 f"{self.path}: an answer could not be recorded ({error.strerror}); make room and run again"
             ) from None
@@ -143,8 +167,8 @@ class SegmentWriter:
         """Wait for the disk, and leave an index."""
         os.fsync(self._descriptor)
         os.close(self._descriptor)
-        keys = np.array(self._keys, np.uint64)
-        _try_sidecar(self.path, keys, np.array(self._offsets, np.int64), self._position)
+        keys, offsets = np.frombuffer(self._keys, np.uint64), np.frombuffer(self._offsets, np.int64)
+        _try_sidecar(self.path, keys, offsets, self._position)
 
 
 def is_being_written(path: Path) -> bool:

@@ -15,8 +15,7 @@ from pathlib import Path
 import httpx2
 import pytest
 
-from batch_runs import MODEL, PRICES, QUICK, answered, notes, paid, params, requests, run
-from small_study import command, make_study, set_params
+from batch_runs import MODEL, QUICK, answered, notes, paid, params, requests, run
 from wildvalues.errors import PendingError
 from wildvalues.llm import batch_collecting, ledger
 from wildvalues.llm.batch_store import BatchStore
@@ -201,6 +200,40 @@ def test_a_batch_that_the_service_does_not_know_is_not_sent_again_unasked(
     assert "3 of 3 requests are pending" in str(run(server, 3))
 
 
+def test_results_that_the_service_has_thrown_away_are_paid_for_once_more_and_said(
+    server: SimulatedServer, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    run(server, 3)
+    server.finish_batches()
+    status = BatchClient.status
+
+    def archived(client: BatchClient, batch: str) -> object:
+        found = status(client, batch)
+        return None if found is None else found.model_copy(update={"archived_at": found.created_at})
+
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchClient, "status", archived)
+        assert "3 of 3 requests are pending" in str(run(server, 3))
+    assert "its results were not collected in the 29 days" in caplog.text
+    server.finish_batches()
+    assert run(server, 3) == {}
+    assert paid(server) == 6
+
+
+def test_a_lost_batch_whose_results_cannot_be_had_now_is_not_sent_again(
+    server: SimulatedServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with monkeypatch.context() as patched:
+        patched.setattr(BatchStore, "confirm", lambda *_: die())
+        assert in_another_process(lambda: run(server, 5)) == -signal.SIGKILL
+    server.finish_batches()
+    backdate(tmp_path / "memo")
+    server.change(faults={"script": [{"fault": "overloaded", "match": "results"}]})
+    assert "5 of 5 requests are pending" in str(run(server, 5))
+    assert run(server, 5) == {}
+    assert (answered(5), paid(server)) == (5, 5)
+
+
 # --- other runs -------------------------------------------------------------------------------------------
 
 
@@ -252,43 +285,3 @@ def test_a_note_that_is_being_written_is_there_whole_or_not_at_all(tmp_path: Pat
     with store.locked():
         (store.folder / "abc.json.partial").write_text('{"id"', "utf-8")
         assert store.shipments() == []
-
-
-# --- the command line -------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def study(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = make_study(tmp_path_factory.mktemp("study"), sample__size=6)
-    for stage in ("ingest", "sample", "redact"):
-        command(folder, "wildvalues", stage)
-    return folder
-
-
-def test_a_pending_stage_exits_with_75_and_snakemake_users_read_why(running: SimulatedServer, study: Path) -> None:
-    running.reset(batches={"duration_ms": None})
-    set_params(
-        study,
-        llm__provider="anthropic",
-        llm__batch=True,
-        llm__base_url=running.url,
-        llm__model=MODEL,
-        llm__prices=PRICES,
-    )
-    done = command(study, "wildvalues", "screen", check=False)
-    assert done.returncode == 75, done.stderr
-    assert re.search(
-        r"wildvalues: screen: \d+ of \d+ requests are pending in batch msgbatch_sim\d+, since", done.stderr
-    )
-    assert not (study / "data/interim/screened.parquet").exists()
-    sent = paid(running)
-    done = command(study, "snakemake", "screen", "--cores", "1", check=False)
-    assert done.returncode != 0
-    assert "run the same command again later" in done.stdout + done.stderr
-    log = (study / "logs/screen.log").read_text("utf-8")
-    assert "run the same command again later" in log
-    assert paid(running) == sent
-    running.finish_batches()
-    command(study, "wildvalues", "screen", "--wait")
-    assert (study / "data/interim/screened.parquet").exists()
-    assert paid(running) == sent

@@ -7,17 +7,13 @@ import re
 from collections.abc import Iterator
 from pathlib import Path
 
-import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
 from batch_runs import MODEL, QUICK, SCHEMA, answered, key, notes, paid, params, request, requests, run
-from small_study import ROOT
-from wildvalues.annotation import annotate
-from wildvalues.errors import BudgetExceededError, PendingError
-from wildvalues.instruments.dispatch import Question
-from wildvalues.llm import ledger, providers
+from wildvalues.errors import PendingError
+from wildvalues.llm import providers
 from wildvalues.llm.batch_outcomes import outcome_of
 from wildvalues.llm.batch_packing import Limits, Parcel
 from wildvalues.llm.batch_store import Failure, Sent, custom_id, key_of
@@ -302,66 +298,3 @@ def test_errors_of_items_are_told_apart(error: dict[str, str], fate: str) -> Non
         assert found.fate == fate
         assert (found.kind == "too_long") == ("too long" in error["message"])
     assert isinstance(outcome_of({"type": "errored", "error": {"type": "billing_error"}}, 0), FatalError)
-
-
-# --- money ------------------------------------------------------------------------------------------------
-
-
-def test_the_worst_case_of_a_batch_is_held_until_its_answers_are_known(server: SimulatedServer) -> None:
-    run(server, 4, budget_usd=10)
-    held = ledger.read().held
-    assert len(held) == 1
-    assert 0.1 < sum(held.values()) < 1.0
-    server.finish_batches()
-    run(server, 4, budget_usd=10)
-    book = ledger.read()
-    assert book.held == {}
-    with Memo() as memo:
-        price = 0.5 * sum(
-            (100 * found.input_tokens + 500 * found.output_tokens) / 1e6
-            for found in map(memo.get, requests(4))
-            if found is not None
-        )
-    assert sum(one.spent for one in book.runs.values()) == pytest.approx(price)
-
-
-def test_what_the_budget_does_not_cover_waits_for_what_is_on_its_way(server: SimulatedServer) -> None:
-    run(server, 1, budget_usd=10)
-    one = sum(ledger.read().held.values())
-    said = run(server, 10, budget_usd=4.5 * one)
-    assert isinstance(said, str)
-    assert "4 of 10 requests are pending" in said
-    assert "6 are not sent yet (what is on its way may cost all that is left of llm.budget_usd)" in said
-    assert paid(server) == 4
-
-
-def test_a_budget_that_covers_no_request_stops_before_anything_is_sent(server: SimulatedServer) -> None:
-    with pytest.raises(BudgetExceededError):
-        run(server, 2, budget_usd=0.001)
-    assert paid(server) == 0
-
-
-# --- the stage --------------------------------------------------------------------------------------------
-
-
-def test_a_stage_is_answered_by_batches_and_lists_what_they_rejected(
-    server: SimulatedServer, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    server.change(batches={"duration_ms": 0}, faults={"script": [{"fault": "errored", "match": "hello 3", "times": 2}]})
-    monkeypatch.setenv("WILDVALUES_WAIT", "1")
-    turns = [
-        [{"role": "user", "content": f"hello {n}?"}, {"role": "assistant", "content": "Be kind."}] for n in range(5)
-    ]
-    found = annotate(
-        pd.DataFrame({"conversation_id": [f"c{n}" for n in range(5)], "messages": turns}),
-        [Question(("ai_values",)), Question(("task",))],
-        params=params(server),
-        prompts=ROOT / "workflow/prompts",
-        labels=ROOT / "data/demo/gold.jsonl",
-        max_chars=6_000,
-        ground=True,
-        stage="extract",
-    )
-    assert {row.conversation_id for row in found.items} == {"c0", "c1", "c2", "c4"}
-    assert list(found.rejects["where"]) == ["c3 (ai_values)", "c3 (task)"]
-    assert "POST /v1/messages" not in server.state()["calls"]

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass, field
-from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -14,6 +12,7 @@ from wildvalues.llm.batch_collecting import Collected, collect
 from wildvalues.llm.batch_packing import Limits, Parcel, params_of
 from wildvalues.llm.batch_questions import Questions
 from wildvalues.llm.batch_sending import Sender
+from wildvalues.llm.batch_standing import Standing
 from wildvalues.llm.batch_store import BatchStore, Failure, InFlight, Sent, Shipment
 from wildvalues.llm.errors import FatalError, TransientError
 from wildvalues.llm.ledger import FOLDER, Ledger
@@ -27,48 +26,6 @@ from wildvalues.params import Params
 _logger = logging.getLogger("wildvalues")
 
 _NO_MONEY = "what is on its way may cost all that is left of llm.budget_usd"
-
-
-@dataclass
-class Standing:
-    """Where a stage's requests are after a look.
-
-    Attributes
-    ----------
-    total
-        All requests.
-    pending
-        On their way in `batches`, the first of which was sent at `since`.
-    unsent
-        Not on their way yet, because of `obstacle`.
-    canceled
-        In a batch that someone cancelled, as this run found out.
-    rejected
-        Requests that no batch can answer, by memo key.
-    collected
-        What came out of each of the stage's batches that had ended.
-    """
-
-    total: int = 0
-    pending: int = 0
-    unsent: int = 0
-    obstacle: str = ""
-    canceled: int = 0
-    since: datetime | None = None
-    batches: set[str] = field(default_factory=set)
-    rejected: dict[str, Rejected] = field(default_factory=dict)
-    collected: list[Collected] = field(default_factory=list)
-
-    @property
-    def done(self) -> bool:
-        """Whether every request has its answer, or the reason why it has none."""
-        return not (self.pending or self.unsent or self.canceled)
-
-    def wait_for(self, shipment: Shipment, requests: int = 1) -> None:
-        """Count requests that are in `shipment`."""
-        self.pending += requests
-        self.batches.add(shipment.batch or shipment.id)
-        self.since = shipment.sent_at if self.since is None else min(self.since, shipment.sent_at)
 
 
 class Desk:
@@ -147,6 +104,8 @@ class Desk:
                 continue
             if status is None:
                 strange.add(known.id)
+            elif status.archived_at is not None:
+                self._give_up(known)
             elif status.processing_status == "ended":
                 ended.append(known)
         finished: list[tuple[Shipment, Collected]] = []
@@ -168,6 +127,19 @@ class Desk:
             if found.fatal is not None:
                 raise found.fatal
         return strange
+
+    def _give_up(self, shipment: Shipment) -> None:
+        """Forget a batch whose results the service has thrown away; its requests are sent again."""
+        _logger.warning(
+            "batch %s, sent %s with %d requests: its results were not collected in the 29 days that the service keeps "
+            "them; the requests are sent again",
+            shipment.batch,
+            f"{shipment.sent_at:%Y-%m-%d}",
+            shipment.requests,
+        )
+        # What it cost will not be known any more.
+        self._ledger.release(shipment.id, shipment.reserved)
+        self._store.finish(shipment)
 
     def _collected(self, shipment: Shipment, memo: Memo) -> Collected:
         return collect(

@@ -7,8 +7,7 @@ from dataclasses import dataclass
 
 from wildvalues.llm.memo import Memo, memo_key
 from wildvalues.llm.providers.messages import shared_prefix
-from wildvalues.llm.runner import unusable
-from wildvalues.llm.structured import Misfit, asked_again, fitted
+from wildvalues.llm.structured import Misfit, asked_again, fitted, unusable
 from wildvalues.llm.types import Answer, Message, Request
 
 

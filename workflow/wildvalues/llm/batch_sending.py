@@ -104,17 +104,17 @@ class Sender:
                 candidates = [
                     batch
                     for batch in self._client().similar(shipment.sent_at, shipment.requests)
-                    if batch.id not in known
+                    if batch.id not in known and batch.archived_at is None
                 ]
             except TransientError as error:
                 _logger.info("the list of batches cannot be had now (%s)", error)
                 return shipment
             unclear = False
             for batch in candidates:
-                if batch.processing_status != "ended":
-                    unclear = True
-                elif self._is_ours(shipment, batch.id):
+                ours = self._is_ours(shipment, batch.id) if batch.processing_status == "ended" else None
+                if ours:
                     return self._store.confirm(shipment, batch.id)
+                unclear = unclear or ours is None
             if unclear:
                 return shipment
             left = self._lost_s - (datetime.now(UTC) - shipment.sent_at).total_seconds()
@@ -124,10 +124,12 @@ class Sender:
             # The list may lag behind.
             time.sleep(min(left, self._lost_s) + 0.01)
 
-    def _is_ours(self, shipment: Shipment, batch: str) -> bool:
+    def _is_ours(self, shipment: Shipment, batch: str) -> bool | None:
+        """Say whether the results of a batch bear our mark; None when they cannot be had now."""
         try:
             for name, _ in self._client().results(batch):
                 return key_of(shipment.id, name) is not None
         except TransientError as error:
             _logger.info("the results of batch %s cannot be had now (%s)", batch, error)
+            return None
         return False

@@ -2,7 +2,7 @@
 
 Half the price, up to a day of waiting. A run collects the batches that have ended, sends what is neither answered nor
 on its way, and then either stops with exit code 75, "pending, run again", or stays (``--wait``). Whatever kills it, no
-request is sent while another batch may hold it, and no answer is paid twice.
+request is sent while another batch may hold it, and no answer is paid twice. For users: ``workflow/batches.md``.
 """
 
 from __future__ import annotations
@@ -14,8 +14,9 @@ from contextlib import ExitStack
 from dataclasses import dataclass
 
 from wildvalues.errors import WAIT_VARIABLE, PendingError
-from wildvalues.llm.batch_desk import Desk, Standing
+from wildvalues.llm.batch_desk import Desk
 from wildvalues.llm.batch_packing import Limits
+from wildvalues.llm.batch_standing import Standing
 from wildvalues.llm.batch_store import BatchStore
 from wildvalues.llm.ledger import Ledger
 from wildvalues.llm.memo import default_folder

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import functools
 import json
 import os
+import ssl
 import time
 from collections.abc import Coroutine, Hashable, Sequence
 from typing import Any, TypeVar
@@ -32,6 +34,17 @@ _PROBE_SCHEMA = json.dumps(
     }
 )
 _PROBE_TOKENS = 64
+_CALLS_PER_POOL = 8
+
+
+def _connections(timeout_s: float) -> httpx2.AsyncClient:
+    limits = httpx2.Limits(max_connections=None, max_keepalive_connections=2 * _CALLS_PER_POOL)
+    return anthropic.DefaultAsyncHttpxClient(limits=limits, timeout=timeout_s, verify=_tls())
+
+
+@functools.cache
+def _tls() -> ssl.SSLContext:
+    return httpx2.create_ssl_context()
 
 
 class AnthropicProvider:
@@ -58,17 +71,20 @@ class AnthropicProvider:
         own: dict[str, Any] = {}
         if base_url is not None:
             own = {"api_key": os.environ.get("WILDVALUES_API_KEY", "none"), "base_url": base_url}
-        limits = httpx2.Limits(max_connections=None, max_keepalive_connections=self.concurrency)
         # Waiting and trying again is the runner's business: it knows the budget and when to stop.
         try:
             self._client = anthropic.AsyncAnthropic(
-                timeout=self._timeout_s,
-                max_retries=0,
-                http_client=anthropic.DefaultAsyncHttpxClient(limits=limits, timeout=self._timeout_s),
-                **own,
+                timeout=self._timeout_s, max_retries=0, http_client=_connections(self._timeout_s), **own
             )
         except anthropic.AnthropicError as error:
             raise FatalError(f"llm.provider is anthropic, but its sign-in cannot be used: {short(error)}") from None
+        # A pool looks at each of its connections for every call, so many calls at once need several pools.
+        pools = -(-self.concurrency // _CALLS_PER_POOL)
+        self._clients = [
+            self._client,
+            *(self._client.copy(http_client=_connections(self._timeout_s)) for _ in range(pools - 1)),
+        ]
+        self._calls = [0] * pools
         self.loop = asyncio.new_event_loop()
         self.throttle = Throttle(self.concurrency, time.monotonic)
         self._left_out: dict[str, frozenset[Setting]] = {}
@@ -137,7 +153,8 @@ class AnthropicProvider:
         if self.loop.is_closed():
             return
         try:
-            self.loop.run_until_complete(self._client.close())
+            for client in self._clients:
+                self.loop.run_until_complete(client.close())
             self.loop.run_until_complete(self.loop.shutdown_asyncgens())
         finally:
             self.loop.close()
@@ -148,9 +165,11 @@ class AnthropicProvider:
     async def _post(self, model: str, body: dict[str, Any]) -> Answer:
         # `messages.create` walks the whole conversation to check and rename keys, and builds models of the reply:
         # a third of the time a call takes here. Authentication, errors and connections are the SDK's either way.
+        pool = self._calls.index(min(self._calls))
+        self._calls[pool] += 1
         try:
             async with asyncio.timeout(self._timeout_s):
-                response = await self._client.post(
+                response = await self._clients[pool].post(
                     "/v1/messages", cast_to=httpx2.Response, content=json.dumps(body).encode("ascii")
                 )
         except TimeoutError:
@@ -158,6 +177,8 @@ class AnthropicProvider:
         except anthropic.APIStatusError as error:
             self.throttle.heed(model, error.response.headers.raw, time.time())
             raise
+        finally:
+            self._calls[pool] -= 1
         self.throttle.heed(model, response.headers.raw, time.time())
         try:
             return answer_of(json.loads(response.content))

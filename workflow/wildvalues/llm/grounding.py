@@ -7,6 +7,8 @@ import re
 import unicodedata
 from collections.abc import Sequence
 
+import numpy as np
+
 from wildvalues.llm.defusing import REPLACEMENT
 
 # Models rewrite curly quotes and dashes and lose line breaks; these are the same character for grounding.
@@ -17,6 +19,8 @@ _SAME = str.maketrans(
 )
 # White space that is not folded yet. No character folds to it.
 _GAP = "\0"
+_SPACE_AFTER_SPACE = re.compile(r"(?<=\s)\s")
+_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _GAP_AFTER_SPACE = re.compile("(?<=[ \0])\0")
 _MIN_LETTERS = 4
 # Characters that mean something to a browser, a spreadsheet, LaTeX, a shell or a template; and what makes an address.
@@ -91,6 +95,11 @@ def _fold(text: str) -> str:
 @functools.lru_cache(maxsize=64)
 def _origin(text: str) -> list[int]:
     """Return, for each character of the folded text, the index in `text` it came from."""
+    if text.isascii() and not _CONTROL.search(text):
+        # Every character is one or, in a row of white space, none.
+        kept = np.ones(len(text), bool)
+        kept[[found.start() for found in _SPACE_AFTER_SPACE.finditer(text)]] = False
+        return np.flatnonzero(kept).tolist()
     origin: list[int] = []
     last = ""
     for index, folded in enumerate(map(_FOLDED.__getitem__, map(ord, text))):

@@ -37,6 +37,13 @@ class ListItem(_File):
     explicit: bool | None = None
 
 
+class Probe(_File):
+    """A question and how the model's answer begins; what it would say next is weighed (`wildvalues.llm.probing`)."""
+
+    question: str
+    opening: str
+
+
 class ListFacet(_File):
     """A facet answered with a list of values, each with a verbatim quote of `speaker`."""
 
@@ -46,6 +53,7 @@ class ListFacet(_File):
     explicit: bool
     max_items: Annotated[int, Field(ge=1, le=20)]
     examples: Mapping[str, list[ListItem]]
+    probes: Mapping[str, Probe] = {}
 
 
 class PhraseFacet(_File):
@@ -55,6 +63,7 @@ class PhraseFacet(_File):
     question: str
     max_words: Annotated[int, Field(ge=1, le=20)]
     examples: Mapping[str, str]
+    probes: Mapping[str, Probe] = {}
 
 
 class ChoiceFacet(_File):
@@ -84,6 +93,7 @@ class Reader(_File):
     """What all facets share: the system prompt and the worked examples."""
 
     system: str
+    probe_system: str = ""
     examples: Mapping[str, list[dict[Literal["user", "assistant"], str]]]
 
     def turns(self, example: str) -> list[Turn]:
@@ -111,13 +121,25 @@ class Reading:
     ungrounded: int
 
 
+class Lexicon(_File):
+    """Names of values for the instrument `probe`, with the share of conversations that each fits, by facet.
+
+    `scale` is fitted on labelled conversations; see `wildvalues.instruments.naming_words.Scale`.
+    """
+
+    scale: Mapping[str, float | list[float]]
+    shares: list[str]
+    names: Mapping[str, list[float]]
+
+
 @dataclass(frozen=True)
 class Prompts:
-    """The prompt folder: `reader` and the facets by name."""
+    """The prompt folder: `reader`, the facets by name, and the lexicon when a facet has probes."""
 
     reader: Reader
     facets: Mapping[str, ListFacet | PhraseFacet | ChoiceFacet]
     hashes: Mapping[str, str]
+    lexicon: Lexicon | None = None
 
 
 def load_prompts(folder: Path, names: Sequence[str]) -> Prompts:
@@ -142,8 +164,13 @@ def load_prompts(folder: Path, names: Sequence[str]) -> Prompts:
         if missing:
             raise InputError(f"{path}: examples: gives no answer for {', '.join(missing)} of reader.yaml; add one")
         facets[name] = facet
-    hashes = {name: sha256_text((folder / f"{name}.yaml").read_text("utf-8")) for name in ("reader", *names)}
-    return Prompts(reader, facets, hashes)
+    lexicon = None
+    files = ["reader", *names]
+    if any(isinstance(facet, ListFacet) and facet.probes for facet in facets.values()):
+        lexicon = Lexicon.model_validate(_parse(folder / "lexicon.yaml"))
+        files.append("lexicon")
+    hashes = {name: sha256_text((folder / f"{name}.yaml").read_text("utf-8")) for name in files}
+    return Prompts(reader, facets, hashes, lexicon)
 
 
 def _parse(path: Path) -> Any:

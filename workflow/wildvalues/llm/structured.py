@@ -17,7 +17,7 @@ from typing import Any
 import fastjsonschema
 import json_repair
 
-from wildvalues.llm.types import Answer, Message, Rejected, Request
+from wildvalues.llm.types import ANY_WORD, Answer, Message, Rejected, Request
 
 # Sizes are wishes: services do not enforce them, and readers cut what is too long.
 _SIZES = frozenset(("maxLength", "minLength", "maxItems", "minItems", "maxProperties", "minProperties", "pattern"))
@@ -58,6 +58,8 @@ def fitted(answer: Answer, request: Request) -> Answer | Misfit:
     request
         What was asked. Without schema and options every answer fits.
     """
+    if request.options == ANY_WORD:
+        return answer
     if request.options is not None:
         return _choice(answer, request.options, request.messages[-1].content)
     if request.schema is None:

@@ -6,6 +6,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal, Protocol
 
+# As `Request.options`: whichever word comes next. The answer lists the likely ones (`Provider.choose`).
+ANY_WORD: tuple[str, ...] = ()
+
 
 @dataclass(frozen=True)
 class Message:
@@ -29,7 +32,8 @@ class Request:
     schema
         JSON schema of the answer as canonical JSON text, or None for free text.
     options
-        Closed set of answers to choose from (`Provider.choose`), or None (`Provider.complete`).
+        Closed set of answers to choose from (`Provider.choose`), or None (`Provider.complete`). `ANY_WORD`: the last
+        message is the assistant's, and the word that would continue it is asked for.
     max_tokens
         Upper bound on the answer's length, in tokens.
     temperature
@@ -60,7 +64,8 @@ class Answer:
     input_tokens, output_tokens
         Tokens read (cached ones included) and written.
     log_probabilities
-        For a choice: natural-log probability of each option, normalised over the options. Providers without
+        For a choice: natural-log probability of each option, normalised over the options; for `ANY_WORD`, of each
+        likely next word. Providers without
         token probabilities put 0 on the chosen option and leave the others out.
     cache_read_tokens, cache_write_tokens
         Of the input tokens, those the provider read from its prompt cache and wrote to it; they have own prices.
@@ -101,7 +106,7 @@ class Provider(Protocol):
         ...
 
     def choose(self, request: Request) -> Answer:
-        """Choose one of `request.options`."""
+        """Choose one of `request.options`; of `ANY_WORD`, say which next words are likely."""
         ...
 
     def close(self) -> None:

@@ -17,6 +17,10 @@ from wildvalues.llm.types import Answer, Rejected, Request
 CONTEXT_TOKENS = 8_192
 # Deep enough that the letters of a closed question are in it, whatever else the model would rather say.
 _TOP_TOKENS = 200
+# ... and for the next word, which may be any: about half of these tokens are words.
+_TOP_TOKENS_OF_WORDS = 600
+_MOST_WORDS = 250
+_SHORTEST_WORD = 4
 # Log-probability of an option that is not among the top tokens.
 _FLOOR = -20.0
 
@@ -62,18 +66,28 @@ class EmbeddedProvider:
     def complete(self, request: Request) -> Answer:
         """Answer in text held to the request's schema by a grammar."""
         body: dict[str, Any] = {"max_tokens": request.max_tokens}
+        if request.messages[-1].role == "assistant":
+            body["stop"] = [".", "\n"]
         if request.schema is not None:
             schema = json.loads(request.schema)
             body["response_format"] = {"type": "json_schema", "json_schema": {"name": "answer", "schema": schema}}
         choice, usage = self._ask(request, body)
+        text = choice["message"]["content"]
+        if request.messages[-1].role == "assistant":  # llama.cpp repeats the beginning it was given
+            text = text.removeprefix(request.messages[-1].content)
         stop = "max_tokens" if choice["finish_reason"] == "length" else "end_turn"
-        return Answer(choice["message"]["content"], stop, usage["prompt_tokens"], usage["completion_tokens"])
+        return Answer(text, stop, usage["prompt_tokens"], usage["completion_tokens"])
 
     def choose(self, request: Request) -> Answer:
         """Choose the option whose first token is the likeliest next one; all log-probabilities are returned."""
         assert request.options is not None
-        choice, usage = self._ask(request, {"max_tokens": 1, "logprobs": True, "top_logprobs": _TOP_TOKENS})
+        top = _TOP_TOKENS if request.options else _TOP_TOKENS_OF_WORDS
+        choice, usage = self._ask(request, {"max_tokens": 1, "logprobs": True, "top_logprobs": top})
         ranked = choice["logprobs"]["content"][0]["top_logprobs"]
+        if not request.options:
+            words = _words(ranked)
+            best = next(iter(words), "")
+            return Answer(best, "end_turn", usage["prompt_tokens"], usage["completion_tokens"], words)
         found = dict.fromkeys(request.options, _FLOOR)
         for entry in reversed(ranked):
             token = entry["token"].strip()
@@ -105,3 +119,14 @@ class EmbeddedProvider:
             reason = f"llama.cpp: {' '.join(message.split())[:200]}"
             raise ItemError(Rejected(reason, "too_long" if "context" in message else "error"))
         return response["choices"][0], response["usage"]
+
+
+def _words(ranked: list[dict[str, Any]]) -> dict[str, float]:
+    """Return the likely next words with their log-probabilities, the likeliest first; pieces of words are left out."""
+    found: dict[str, float] = {}
+    for entry in ranked:
+        token = entry["token"]
+        word = token.strip().lower()
+        if token.startswith(" ") and len(word) >= _SHORTEST_WORD and word.isalpha() and word.isascii():
+            found[word] = max(found.get(word, -math.inf), round(entry["logprob"], 2))
+    return dict(sorted(found.items(), key=lambda item: (-item[1], item[0]))[:_MOST_WORDS])

@@ -8,6 +8,10 @@ from wildvalues.llm.simulation.maker import Maker
 from wildvalues.llm.types import Answer, Request
 
 
+# What may come next when any word may.
+_WORDS = ("honesty", "clarity", "respect", "safety", "kindness", "accuracy", "freedom", "patience", "fairness", "care")
+
+
 class SimulatedProvider:
     """Makes up answers. Equal requests get equal answers; quotes are taken from the conversation.
 
@@ -28,7 +32,7 @@ class SimulatedProvider:
     def choose(self, request: Request) -> Answer:
         """Choose an option by the request's hash, with log-probabilities over all."""
         assert request.options is not None
-        odds = _maker(request).odds(request.options)
+        odds = _maker(request).odds(request.options or _WORDS)
         best = max(request.options, key=lambda option: odds[option])
         return Answer(best, "end_turn", _tokens(request), 1, odds)
 

@@ -7,7 +7,6 @@ import json
 from wildvalues.llm.simulation.maker import Maker
 from wildvalues.llm.types import Answer, Request
 
-
 # What may come next when any word may.
 _WORDS = ("honesty", "clarity", "respect", "safety", "kindness", "accuracy", "freedom", "patience", "fairness", "care")
 
@@ -33,7 +32,7 @@ class SimulatedProvider:
         """Choose an option by the request's hash, with log-probabilities over all."""
         assert request.options is not None
         odds = _maker(request).odds(request.options or _WORDS)
-        best = max(request.options, key=lambda option: odds[option])
+        best = max(odds, key=lambda option: odds[option])
         return Answer(best, "end_turn", _tokens(request), 1, odds)
 
     def close(self) -> None:

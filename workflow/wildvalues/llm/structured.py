@@ -95,11 +95,12 @@ def _values(text: str) -> Iterator[Any]:
         yield whole
         yield from _unwrapped(whole)
     kept = _THOUGHTS.sub("", text)
-    for part in (*reversed(_FENCED.findall(kept)), kept[kept.find("{") :] if "{" in kept else ""):
-        if not part.strip():
-            continue
+    for part in (*reversed(_FENCED.findall(kept)), kept):
+        part = part[part.find("{") : part.rfind("}") + 1]
+        if not part or any(part.count(opening) != part.count(closing) for opening, closing in ("{}", "[]")):
+            continue  # what is cut off would have to be guessed
         try:
-            value, _ = json.JSONDecoder().raw_decode(part.lstrip())
+            value, _ = json.JSONDecoder().raw_decode(part)
         except ValueError:
             value = json_repair.loads(part)
         yield value

@@ -7,10 +7,10 @@ from typing import Any
 
 from wildvalues.llm.simulation.maker import Maker
 from wildvalues.llm.simulation.prompt_cache import Counted, tokens_of
-from wildvalues.llm.simulation.wire import blocks_of
+from wildvalues.llm.simulation.wire import Asked
 
 
-def message_for(params: dict[str, Any], counted: Counted, *, structured: bool, tier: str, fault: str | None) -> Any:
+def message_for(asked: Asked, counted: Counted, *, structured: bool, tier: str, fault: str | None) -> Any:
     """Return the body of the response, an SDK ``Message`` as JSON.
 
     Parameters
@@ -24,7 +24,8 @@ def message_for(params: dict[str, Any], counted: Counted, *, structured: bool, t
     fault
         An answer fault of `settings.AnswerFault`, or None.
     """
-    said = [(role, block["text"]) for _, role, block in blocks_of(params) if block["type"] == "text"]
+    params = asked.params
+    said = [(role, block["text"]) for _, role, block in asked.blocks if block["type"] == "text"]
     maker = Maker(said)
     text, stop = _text(params, maker, said[-1][1], structured=structured), "end_turn"
     if fault is not None:
@@ -61,9 +62,9 @@ def _text(params: dict[str, Any], maker: Maker, question: str, *, structured: bo
     form = params.get("output_config", {}).get("format")
     if form is not None and structured:
         return json.dumps(maker.value(form["schema"]), ensure_ascii=False)
-    asked = _schema_in_prompt(question)
-    if asked is not None:
-        value = json.dumps(maker.value(asked), ensure_ascii=False, indent=1)
+    spelled_out = _schema_in_prompt(question)
+    if spelled_out is not None:
+        value = json.dumps(maker.value(spelled_out), ensure_ascii=False, indent=1)
         return f"Here is the answer:\n```json\n{value}\n```\nI hope this helps."
     return maker.phrase()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import math
@@ -13,7 +14,8 @@ from typing import Any
 _TURN = re.compile(r"<(user|assistant)>\n(.*?)\n</\1>", re.DOTALL)
 _KINDS = ("personal", "mutual", "practical", "honest", "careful", "creative", "shared", "lasting")
 _NOUNS = ("respect", "clarity", "safety", "growth", "accuracy", "fairness", "autonomy", "kindness", "efficiency")
-_WORDS_OF_A_QUOTE = 8
+# Eight words at most, from the beginning of one.
+_PASSAGE = re.compile(r"(?<!\S)\S+(?:\s+\S+){0,7}")
 _MOST_ITEMS = 4
 
 
@@ -42,12 +44,9 @@ class Maker:
         # ASCII escapes make lone surrogates hashable.
         digest = hashlib.sha256(json.dumps([text, question, sample]).encode("ascii"))
         self.mark = digest.hexdigest()[:24]
-        self.random = random.Random(digest.digest())
-        self._turns = _TURN.findall(text) or [("assistant", text)]
+        self.random = _seeded(digest.digest())
+        self._lines, self._nouns = _conversation(text)
         self._asked = messages[-1][1]
-        # The same conversation leans to the same kinds whatever is asked, so that facets are associated.
-        lean = random.Random(hashlib.sha256(text.encode("utf-8", "replace")).digest())
-        self._nouns = lean.sample(_NOUNS, 4)
 
     def phrase(self) -> str:
         """Make up two words that could name a value."""
@@ -66,14 +65,12 @@ class Maker:
 
     def quote(self, speaker: str) -> str:
         """Return a verbatim passage of a turn of `speaker`; empty when there is none."""
-        texts: list[str] = [text for role, text in self._turns if role == speaker and text.split()]
-        if not texts:
+        lines = self._lines.get(speaker)
+        if not lines:
             return ""
-        line = self.random.choice([line for line in self.random.choice(texts).split("\n") if line.split()])
-        words = list(re.finditer(r"\S+", line))
-        start = self.random.randrange(max(1, len(words) - _WORDS_OF_A_QUOTE + 1))
-        end = min(len(words), start + _WORDS_OF_A_QUOTE)
-        return line[words[start].start() : words[end - 1].end()]
+        line = self.random.choice(lines)
+        found = _PASSAGE.search(line, self.random.randrange(len(line))) or _PASSAGE.search(line)
+        return "" if found is None else found[0]
 
     def value(self, schema: dict[str, Any], root: dict[str, Any] | None = None, path: tuple[str, ...] = ()) -> Any:
         """Make up a value for `schema`; `path` holds the property names that lead to it from `root`."""
@@ -120,9 +117,32 @@ class Maker:
         return self.phrase()
 
 
+@functools.lru_cache(256)
+def _conversation(text: str) -> tuple[dict[str, list[str]], list[str]]:
+    """Return the lines of each speaker, and the kinds of value that the conversation leans to.
+
+    They are the same whatever is asked about it, so that facets are associated.
+    """
+    lines: dict[str, list[str]] = {}
+    for role, said in _TURN.findall(text) or [("assistant", text)]:
+        lines.setdefault(role, []).extend(line for line in said.split("\n") if line.strip())
+    return lines, _seeded(hashlib.sha256(text.encode("utf-8", "replace")).digest()).sample(_NOUNS, 4)
+
+
+def _seeded(digest: bytes) -> random.Random:
+    # An integer: bytes would be hashed once more.
+    return random.Random(int.from_bytes(digest[:8], "big"))
+
+
+@functools.lru_cache(1024)
+def _told(description: str, name: str) -> float | None:
+    told = re.search(rf"\b{name}: (-?\d+)", description)
+    return None if told is None else float(told[1])
+
+
 def _limit(schema: dict[str, Any], name: str, default: float) -> float:
     """Return a limit of `schema`, also where the SDK moved it into the description for the model to read."""
     if name in schema:
         return float(schema[name])
-    told = re.search(rf"\b{name}: (-?\d+)", schema.get("description", ""))
-    return float(told[1]) if told else default
+    told = _told(schema["description"], name) if "description" in schema else None
+    return default if told is None else told

@@ -6,9 +6,8 @@ import hashlib
 import json
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
 
-from wildvalues.llm.simulation.wire import blocks_of
+from wildvalues.llm.simulation.wire import Asked
 
 # Blocks before a breakpoint in which the service looks for an entry that an earlier request left.
 _LOOK_BACK = 20
@@ -47,18 +46,15 @@ class PromptCache:
         self._clock = clock
         self._lives: dict[bytes, float] = {}
 
-    def count(self, params: dict[str, Any]) -> Counted:
+    def count(self, asked: Asked) -> Counted:
         """Count the tokens of a request and remember its marked prefixes."""
         now = self._clock()
-        blocks = blocks_of(params)
-        digest = hashlib.blake2b(params["model"].encode(), digest_size=16)
-        # The tools and the schema come before the text in what the model reads.
-        before = json.dumps([params.get("tools") or None, params.get("output_config") or None])
-        digest.update(before.encode())
-        total = 0 if before == "[null, null]" else len(before) // _CHARS_PER_TOKEN
+        digest = hashlib.blake2b(asked.params["model"].encode(), digest_size=16)
+        digest.update(asked.before.encode())
+        total = len(asked.before) // _CHARS_PER_TOKEN
         ends: list[tuple[bytes, int]] = []
         marks: list[tuple[int, str]] = []
-        for number, (_, role, block) in enumerate(blocks):
+        for number, (_, role, block) in enumerate(asked.blocks):
             text = block["text"] if block["type"] == "text" else json.dumps(block)
             digest.update(role.encode() + b"\0" + text.encode("utf-8", "replace") + b"\0")
             total += tokens_of(text)

@@ -42,6 +42,11 @@ class SimulatedServer:
         self._stopped: asyncio.Event | None = None
         self.url = ""
 
+    @property
+    def pid(self) -> int | None:
+        """Process that serves; None when it is this one."""
+        return None if self._process is None else self._process.pid
+
     def __enter__(self) -> SimulatedServer:
         if self._where == "process":
             command = [

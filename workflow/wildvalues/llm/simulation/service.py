@@ -132,8 +132,8 @@ class Service:
             self.in_flight -= 1
 
     async def _message(self, body: bytes, fault: str | None) -> tuple[dict[str, Any], str | None]:
-        params = wire.read_message_params(body)
-        self._check_model(params["model"])
+        asked = wire.read_message_params(body)
+        self._check_model(asked.params["model"])
         above = self.settings.limits.overloaded_above
         if above is not None and self.in_flight > above:
             raise WireError(529, "Overloaded")
@@ -141,11 +141,11 @@ class Service:
         carrier = fault if fault in CARRIER_FAULTS else None
         if carrier in ("dropped", "hang", "proxy_page"):
             return {}, carrier
-        counted = self._cache.count(params)
+        counted = self._cache.count(asked)
         # Tokens read from the cache are free of the limit.
         self._limiter.admit(counted.plain + counted.written)
         made = message_for(
-            params,
+            asked,
             counted,
             structured=self.settings.structured,
             tier="standard",
@@ -159,11 +159,11 @@ class Service:
 
     def count(self, body: bytes) -> dict[str, Any]:
         """Count the tokens of a prompt."""
-        params = wire.read_count_params(body)
-        self._check_model(params["model"])
+        asked = wire.read_count_params(body)
+        self._check_model(asked.params["model"])
         self._raise_service_fault(self._plan.next(body, _CALL_FAULTS - CARRIER_FAULTS))
         # A cache of its own: counting neither reads nor fills the one that messages share.
-        counted = PromptCache(0, time.monotonic).count(params)
+        counted = PromptCache(0, time.monotonic).count(asked)
         return {"input_tokens": counted.plain + counted.written}
 
     def create_batch(self, body: bytes) -> Any:
@@ -203,14 +203,14 @@ class Service:
             error = kind if fault == "errored" else ("api_error", said)
             return {"type": "errored", "error": wire.error_body(*error, request_id=self.request_id())}
         try:
-            params = wire.read_message_params(line, batched=True)
-            self._check_model(params["model"])
+            asked = wire.read_message_params(line, batched=True)
+            self._check_model(asked.params["model"])
         except WireError as error:
             return {"type": "errored", "error": error.body(self.request_id())}
-        counted = self._cache.count(params)
+        counted = self._cache.count(asked)
         return {
             "type": "succeeded",
-            "message": message_for(params, counted, structured=self.settings.structured, tier="batch", fault=fault),
+            "message": message_for(asked, counted, structured=self.settings.structured, tier="batch", fault=fault),
         }
 
     def _check_model(self, name: str) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import functools
 import json
 import re
+from dataclasses import dataclass
 from typing import Any
 
 from anthropic.types.message_count_tokens_params import MessageCountTokensParams
@@ -61,7 +62,32 @@ def error_body(kind: str, message: str, request_id: str) -> dict[str, Any]:
     return {"type": "error", "error": {"type": kind, "message": message}, "request_id": request_id}
 
 
-def read_message_params(raw: bytes | str, *, batched: bool = False) -> dict[str, Any]:
+@dataclass(frozen=True)
+class Asked:
+    """The checked parameters of a request.
+
+    Parameters
+    ----------
+    params
+        As they were sent.
+    blocks
+        (path, role, content block), the system prompt first; a string counts as a text block.
+    before
+        What the model reads before all blocks, as JSON: tools and schema. Empty when there are none.
+    """
+
+    params: dict[str, Any]
+    blocks: list[tuple[str, str, dict[str, Any]]]
+    before: str
+
+    @staticmethod
+    def of(params: dict[str, Any]) -> Asked:
+        """Look through parameters once."""
+        first = [part for part in (params.get("tools"), params.get("output_config")) if part]
+        return Asked(params, _blocks_of(params), json.dumps(first) if first else "")
+
+
+def read_message_params(raw: bytes | str, *, batched: bool = False) -> Asked:
     """Parse and check the parameters of one message.
 
     Parameters
@@ -84,26 +110,30 @@ def read_message_params(raw: bytes | str, *, batched: bool = False) -> dict[str,
                 raise WireError(400, f"`{name}` is not supported by this model.")
     if params["max_tokens"] < 1:
         raise WireError(400, "max_tokens: Input should be greater than or equal to 1")
-    _check_messages(params)
-    _check_schema(params)
-    return params
+    asked = Asked.of(params)
+    _check_messages(asked)
+    # A study asks with a few schemas, thousands of times each.
+    problem = _known_schema_problem(asked.before) if "format" in params.get("output_config", {}) else None
+    if problem:
+        raise WireError(400, problem)
+    return asked
 
 
-def read_count_params(raw: bytes) -> dict[str, Any]:
+def read_count_params(raw: bytes) -> Asked:
     """Parse and check the parameters of a token count."""
-    params = _validated(_count_validator(), raw)
-    _check_messages(params)
-    return params
+    asked = Asked.of(_validated(_count_validator(), raw))
+    _check_messages(asked)
+    return asked
 
 
-def _check_messages(params: dict[str, Any]) -> None:
-    messages = params["messages"]
+def _check_messages(asked: Asked) -> None:
+    messages = asked.params["messages"]
     if not messages:
         raise WireError(400, "messages: at least one message is required")
     if messages[0]["role"] != "user":
         raise WireError(400, 'messages: first message must use the "user" role')
     marked = 0
-    for place, _, block in blocks_of(params):
+    for place, _, block in asked.blocks:
         if block["type"] == "text" and not block["text"].strip():
             raise WireError(400, f"{place}: text content blocks must be non-empty")
         marked += "cache_control" in block
@@ -113,19 +143,10 @@ def _check_messages(params: dict[str, Any]) -> None:
         )
 
 
-def _check_schema(params: dict[str, Any]) -> None:
-    form = params.get("output_config", {}).get("format")
-    if form is None:
-        return
-    # A study asks with a few schemas, thousands of times each.
-    problem = _known_schema_problem(json.dumps(form["schema"]))
-    if problem:
-        raise WireError(400, problem)
-
-
 @functools.lru_cache(256)
-def _known_schema_problem(schema: str) -> str | None:
-    return _schema_problem(json.loads(schema), "output_config.format.schema")
+def _known_schema_problem(before: str) -> str | None:
+    form = json.loads(before)[-1]["format"]
+    return None if form is None else _schema_problem(form["schema"], "output_config.format.schema")
 
 
 def _schema_problem(schema: Any, where: str) -> str | None:
@@ -145,8 +166,7 @@ def _schema_problem(schema: Any, where: str) -> str | None:
     return next((found for name, part in parts if (found := _schema_problem(part, f"{where}.{name}"))), None)
 
 
-def blocks_of(params: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
-    """Return (path, role, content block) of a request, the system prompt first; a string counts as a text block."""
+def _blocks_of(params: dict[str, Any]) -> list[tuple[str, str, dict[str, Any]]]:
     found: list[tuple[str, str, dict[str, Any]]] = []
     turns = [("system", "system", params["system"])] if "system" in params else []
     turns += [(f"messages.{n}.content", m["role"], m["content"]) for n, m in enumerate(params["messages"])]

@@ -29,8 +29,8 @@ class Collected:
     ----------
     whole
         Whether all results arrived; when not, the batch is read again at the next look.
-    answered
-        Memo keys of the requests with an answer.
+    answers
+        Requests with an answer.
     dollars
         Price of the answers; nan when one is unknown.
     failures
@@ -40,7 +40,7 @@ class Collected:
     """
 
     whole: bool = False
-    answered: set[str] = field(default_factory=set)
+    answers: int = 0
     input_tokens: int = 0
     output_tokens: int = 0
     cache_read_tokens: int = 0
@@ -48,9 +48,9 @@ class Collected:
     failures: dict[str, Failure] = field(default_factory=dict)
     fatal: FatalError | None = None
 
-    def take(self, key: str, answer: Answer, price: ModelPrice | None) -> None:
+    def take(self, answer: Answer, price: ModelPrice | None) -> None:
         """Count an answer."""
-        self.answered.add(key)
+        self.answers += 1
         self.input_tokens += answer.input_tokens
         self.output_tokens += answer.output_tokens
         self.cache_read_tokens += answer.cache_read_tokens
@@ -84,6 +84,7 @@ def collect(
     """
     assert shipment.batch is not None
     found = Collected()
+    seen: set[str] = set()
     strange = tries = 0
     while not found.whole:
         try:
@@ -91,7 +92,8 @@ def collect(
                 key = key_of(shipment.id, name)
                 if key is None or key not in sent:
                     strange += 1
-                elif key not in found.answered and key not in found.failures:
+                elif key not in seen:
+                    seen.add(key)
                     _take(key, result, sent[key], memo, found, price)
             found.whole = True
         except TransientError as error:
@@ -102,7 +104,7 @@ def collect(
             time.sleep(pause(tries, error.retry_after))
     if strange:
         _logger.warning("batch %s: %d results are of requests that were not sent in it", shipment.batch, strange)
-    for key in sent.keys() - found.answered - found.failures.keys():
+    for key in sent.keys() - seen:
         reason = "the batch ended without a result for this request"
         found.failures[key] = Failure(fate="again", reason=reason, tries=sent[key].tries + 1)
     return found
@@ -121,7 +123,7 @@ def _take(
         # Kept already when an earlier run died while it read this batch.
         if not memo.has_key(key):
             memo.put_record(Record(key, sent.model, outcome))
-        found.take(key, outcome, price(sent.model))
+        found.take(outcome, price(sent.model))
     elif isinstance(outcome, Failure):
         found.failures[key] = outcome
     else:

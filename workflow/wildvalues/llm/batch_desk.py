@@ -108,22 +108,15 @@ class Desk:
                 self._give_up(known)
             elif status.processing_status == "ended":
                 ended.append(known)
-        finished: list[tuple[Shipment, Collected]] = []
-        if ended:
+        for shipment in ended:
+            # A memo for each: closed, it is on the disk, and from there on the batch can be forgotten.
             with Memo() as memo:
-                for shipment in ended:
-                    found = self._collected(shipment, memo)
-                    if found.whole:
-                        finished.append((shipment, found))
-        # Closed, the memo is on the disk: from here on the batches can be forgotten.
-        for shipment, found in finished:
-            self._settle(shipment, found, failures)
-            if shipment.stage == self._stage:
-                standing.collected.append(found)
-        self._store.write_failures(failures)
-        for shipment, _ in finished:
-            self._store.finish(shipment)
-        for _, found in finished:
+                found = self._collected(shipment, memo)
+            if found.whole:
+                self._settle(shipment, found, failures)
+                self._store.finish(shipment)
+                if shipment.stage == self._stage:
+                    standing.collected.append(found)
             if found.fatal is not None:
                 raise found.fatal
         return strange
@@ -152,9 +145,9 @@ class Desk:
         )
 
     def _settle(self, shipment: Shipment, found: Collected, failures: dict[str, Failure]) -> None:
-        for key in found.answered:
-            failures.pop(key, None)
-        failures |= found.failures
+        if found.failures:
+            failures |= found.failures
+            self._store.write_failures(failures)
         self._canceled |= {key for key, failure in found.failures.items() if failure.fate == "canceled"}
         if shipment.ledger == str(FOLDER.absolute()):
             self._ledger.release(shipment.id, found.dollars)

@@ -120,7 +120,7 @@ def answer_ahead(
 
 
 def _count(standing: Standing, usage: Usage | None) -> int:
-    answered = sum(len(found.answered) for found in standing.collected)
+    answered = sum(found.answers for found in standing.collected)
     if usage is not None:
         usage.live += answered
         usage.live_batch += answered

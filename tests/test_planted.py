@@ -6,9 +6,7 @@ labels instead of a model; and, so that finding them means something, with label
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -17,16 +15,15 @@ import pandas as pd
 import pytest
 from click.testing import CliRunner
 
-from annotated_studies import Annotated, study_of
+from annotated_studies import Annotated
 from small_study import ROOT, make_study
-from wildvalues.analysis.associations import associations
-from wildvalues.analysis.contexts import variation
-from wildvalues.analysis.responses import models
 from wildvalues.cli import fill
 from wildvalues.errors import InputError
 from wildvalues.params import Params, load_params
 from wildvalues.stage import STAGE_NAMES, load_stage, run_stage
 from wildvalues.tools import planted as tool
+from wildvalues.validation.by_context import label_evidence, read_corpus
+from wildvalues.validation.gold import Gold, GoldValue, read_gold
 from wildvalues.validation.planted import KINDS, Evidence, Planted, Sought, home_clusters, read_planted
 from wildvalues.validation.seeking import look_for
 
@@ -36,52 +33,22 @@ WHOLE = 300
 KNOBS = Params().analyze
 
 
-def lines(path: Path) -> list[dict[str, Any]]:
-    return [json.loads(line) for line in path.read_text("utf-8").splitlines()]
-
-
-@pytest.fixture(scope="module")
-def labelled() -> list[tuple[str, Annotated]]:
-    """The subjective conversations of the demo corpus by their gold labels, each with its context."""
-    gold = {one["conversation_id"]: one for one in lines(DEMO / "gold.jsonl")}
-    conversations = lines(DEMO / "conversations.jsonl")
+def corpus() -> list[dict[str, Any]]:
+    """The demo corpus; a part of it is too small for its planted findings."""
+    conversations = read_corpus(DEMO / "conversations.jsonl")
     if len(conversations) < WHOLE:
         pytest.skip(f"the demo corpus has {len(conversations)} conversations, too few for its planted findings")
-    return [
-        (
-            one["meta"]["context"],
-            Annotated(
-                ai=list(dict.fromkeys(value["value"] for value in label["ai_values"])),
-                human=list(dict.fromkeys(value["value"] for value in label["human_values"])),
-                task=one["meta"]["context"],
-                response=label["response_type"],
-                user=one["user_id"],
-                model=one["model"],
-                day=one["started_at"],
-            ),
-        )
-        for one in conversations
-        if (label := gold[one["conversation_id"]])["subjective"]
-    ]
-
-
-def evidence(conversations: Sequence[Annotated]) -> Evidence:
-    """Return what `analyze` makes of conversations whose tasks are contexts: each context is a cluster of its own."""
-    contexts = sorted({str(one.task) for one in conversations})
-    study = study_of(conversations, {"task": ({context: f"{context}s" for context in contexts},)})
-    tables = {
-        "associations": associations(study, alpha=KNOBS.alpha, min_count=KNOBS.min_count).pairs,
-        "models": models(study),
-        "variation": variation(study, min_context=KNOBS.min_context, min_count=KNOBS.min_count, draws=0, seed=1),
-    }
-    tree = study.taxonomy[(study.taxonomy["facet"] == "task") & (study.taxonomy["level"] == 0)]
-    homes = {context: [node] for context, node in zip(tree["node_id"], tree["parent_id"], strict=True)}
-    return Evidence(tables, homes, KNOBS.alpha)
+    return conversations
 
 
 @pytest.fixture(scope="module")
-def by_context(labelled: list[tuple[str, Annotated]]) -> Evidence:
-    return evidence([one for _, one in labelled])
+def gold() -> dict[str, Gold]:
+    return read_gold(DEMO / "gold.jsonl")
+
+
+@pytest.fixture(scope="module")
+def by_context(gold: dict[str, Gold]) -> Evidence:
+    return label_evidence(corpus(), gold, KNOBS)
 
 
 # --- the demo corpus --------------------------------------------------------------------------------------
@@ -98,12 +65,14 @@ def test_the_gold_labels_show_it_by_context(planted: Planted, by_context: Eviden
 
 
 @pytest.mark.parametrize("planted", [one for one in PLANTED if one.kind == "association"], ids=lambda one: one.id)
-def test_no_association_is_so_strong_as_to_be_silly(planted: Planted, labelled: list[tuple[str, Annotated]]) -> None:
-    with_value = [context for context, one in labelled if planted.what in one.ai]
-    in_context = [one for context, one in labelled if context == planted.where]
-    share = sum(planted.what in one.ai for one in in_context) / len(in_context)
-    assert share < 0.9, f"{planted.what} is in {share:.0%} of the conversations on {planted.where}"
-    assert set(with_value) != {planted.where}, f"{planted.what} never occurs outside {planted.where}"
+def test_no_association_is_so_strong_as_to_be_silly(planted: Planted, gold: dict[str, Gold]) -> None:
+    subjective = [one for one in corpus() if gold[one["conversation_id"]].subjective]
+    shown = [planted.what in (gold[one["conversation_id"]].names("ai_values") or ()) for one in subjective]
+    inside = [
+        is_shown for one, is_shown in zip(subjective, shown, strict=True) if one["meta"]["context"] == planted.where
+    ]
+    assert sum(inside) / len(inside) < 0.9, f"nearly all conversations on {planted.where} show {planted.what}"
+    assert sum(inside) < sum(shown), f"{planted.what} never occurs outside {planted.where}"
 
 
 def test_the_invariant_value_is_not_spread_more_evenly_than_chance_would(by_context: Evidence) -> None:
@@ -115,28 +84,25 @@ def test_the_invariant_value_is_not_spread_more_evenly_than_chance_would(by_cont
 
 
 @pytest.mark.parametrize("seed", range(3))
-def test_labels_shuffled_over_the_conversations_show_none_of_it(
-    seed: int, labelled: list[tuple[str, Annotated]]
-) -> None:
-    order = np.random.default_rng(seed).permutation(len(labelled))
-    # Context, model and time stay; values and response type come from other conversations, each from its own.
-    other = np.random.default_rng(seed + 100).permutation(len(labelled))
-    shuffled = [
-        replace(one, ai=labelled[a][1].ai, human=labelled[b][1].human, response=labelled[a][1].response)
-        for (_, one), a, b in zip(labelled, order, other, strict=True)
-    ]
-    sought = look_for(PLANTED, evidence(shuffled))
-    # Which value happens to vary least, and what is not mirrored, chance decides as well.
-    assert [
-        one.planted.id for one in sought if one.found and one.planted.kind not in ("not_mirrored", "invariant")
-    ] == []
+def test_labels_shuffled_over_the_conversations_show_none_of_it(seed: int, gold: dict[str, Gold]) -> None:
+    random = np.random.default_rng(seed)
+    ids = [identity for identity, label in gold.items() if label.subjective]
+    # Context, model and time stay; what the reply shows and what the user states come from two other conversations.
+    replies, users = random.permutation(ids), random.permutation(ids)
+    shuffled = {
+        identity: gold[reply].model_copy(update={"conversation_id": identity, "human_values": gold[user].human_values})
+        for identity, reply, user in zip(ids, replies, users, strict=True)
+    }
+    # Which value varies least, and what is not mirrored, chance decides as well.
+    tested = [one for one in PLANTED if one.kind not in ("not_mirrored", "invariant")]
+    found = look_for(tested, label_evidence(corpus(), shuffled, KNOBS))
+    assert [one.planted.id for one in found if one.found] == []
 
 
 @pytest.fixture(scope="module")
 def whole_study(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Path]:
     """A study of the demo corpus with labels instead of a model, every stage up to the gate."""
-    if len(lines(DEMO / "conversations.jsonl")) < WHOLE:
-        pytest.skip("the demo corpus is too small for its planted findings")
+    corpus()
     shipped = load_params(ROOT / "params.yaml")
     facets = ["ai_values", "human_values", "response_type", "task"]
     folder = make_study(
@@ -183,6 +149,8 @@ def test_the_command_says_what_was_found_and_what_the_gate_let_out(whole_study: 
     assert list(table["id"]) == [one.id for one in PLANTED]
     published = pd.read_csv(whole_study / "results/tables/associations.csv")
     assert table["published"].any()
+    looked = CliRunner().invoke(tool.command, [*words, f"--labels={DEMO / 'gold.jsonl'}"], catch_exceptions=False)
+    assert f"{len(PLANTED)} of {len(PLANTED)} planted findings found in {DEMO / 'gold.jsonl'}." in looked.output
     resisted = published[(published["row_id"] == "rule breaking") & (published["column_id"] == "strong_resistance")]
     assert len(resisted) == table.set_index("id").loc["resisted", "published"]
 
@@ -195,7 +163,19 @@ def plant(kind: str, what: str, where: str) -> Planted:
 
 
 def seek(planted: Planted, conversations: Sequence[Annotated]) -> Sought:
-    return look_for([planted], evidence(conversations))[0]
+    """Look for a finding in conversations written by hand, their tasks being contexts."""
+    rows, labels = [], {}
+    for number, one in enumerate(conversations):
+        about = {"model": one.model, "user_id": one.user, "language": one.language, "started_at": one.day}
+        rows.append({"conversation_id": f"c{number:03d}", "meta": {"context": one.task}, **about})
+        values = {
+            facet: [GoldValue(value=name) for name in names]
+            for facet, names in (("ai_values", one.ai), ("human_values", one.human))
+        }
+        labels[f"c{number:03d}"] = Gold(
+            conversation_id=f"c{number:03d}", subjective=True, response_type=one.response, **values
+        )
+    return look_for([planted], label_evidence(rows, labels, KNOBS))[0]
 
 
 def thirty(**given: Any) -> list[Annotated]:
@@ -294,7 +274,9 @@ def test_without_a_file_or_a_study_the_command_says_what_to_do(tmp_path: Path, m
     with pytest.raises(InputError, match="run the stage that makes it"):
         tool.study_findings(tmp_path, DEMO / "planted.csv", DEMO / "conversations.jsonl", 0.05)
     with pytest.raises(InputError, match="name the corpus"):
-        tool.read_contexts(tmp_path / "absent.jsonl")
+        read_corpus(tmp_path / "absent.jsonl")
     (tmp_path / "logs.jsonl").write_text('{"conversation_id": "c1", "messages": []}\n', "utf-8")
-    with pytest.raises(InputError, match=r"1: expected a conversation with meta\.context"):
-        tool.read_contexts(tmp_path / "logs.jsonl")
+    with pytest.raises(InputError, match=r"1: expected a conversation with conversation_id and meta\.context"):
+        read_corpus(tmp_path / "logs.jsonl")
+    with pytest.raises(InputError, match="no conversation of the corpus subjective"):
+        label_evidence([], {}, KNOBS)

@@ -6,7 +6,7 @@ and must not enter the results of any other. It reads private tables and prints 
 
 from __future__ import annotations
 
-import json
+from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
 
@@ -19,6 +19,8 @@ from wildvalues.files import read_table, write_csv
 from wildvalues.params import load_params
 from wildvalues.results import read_results
 from wildvalues.tables import MENTIONS, RESULTS, TAXONOMY
+from wildvalues.validation.by_context import contexts_of, label_evidence, read_corpus
+from wildvalues.validation.gold import read_gold
 from wildvalues.validation.planted import Evidence, Sought, home_clusters, read_planted
 from wildvalues.validation.seeking import let_out, look_for
 
@@ -29,17 +31,27 @@ CORPUS = Path("data/demo/conversations.jsonl")
 @click.command("planted", help="Say which findings planted in the demo corpus the study in this folder finds.")
 @click.option("--planted", "planted_file", type=click.Path(path_type=Path), default=PLANTED, show_default=True)
 @click.option("--corpus", type=click.Path(path_type=Path), default=CORPUS, show_default=True)
+@click.option(
+    "--labels",
+    type=click.Path(path_type=Path),
+    help="Look in these labels, by the corpus's own contexts, and at no study.",
+)
 @click.option("--output", type=click.Path(path_type=Path), help="Also write the answers as CSV.")
 @params_option
-def command(planted_file: Path, corpus: Path, output: Path | None, params_file: Path) -> None:
+def command(planted_file: Path, corpus: Path, labels: Path | None, output: Path | None, params_file: Path) -> None:
     """Run `wildvalues planted`."""
-    params = load_params(params_file)
-    sought = study_findings(Path(), planted_file, corpus, params.analyze.alpha)
+    knobs = load_params(params_file).analyze
+    if labels is None:
+        sought = study_findings(Path(), planted_file, corpus, knobs.alpha)
+    else:
+        evidence = label_evidence(read_corpus(corpus), read_gold(labels), knobs)
+        sought = look_for(read_planted(planted_file), evidence)
     width = max(len(one.planted.id) for one in sought)
     for one in sought:
-        gate = "" if one.published else ", withheld from the published tables"
+        gate = ", withheld from the published tables" if one.published is False else ""
         click.echo(f"{'found    ' if one.found else 'not found'}  {one.planted.id:<{width}}  {one.says}{gate}")
-    click.echo(f"{sum(one.found for one in sought)} of {len(sought)} planted findings found in this study.")
+    place = "this study" if labels is None else str(labels)
+    click.echo(f"{sum(one.found for one in sought)} of {len(sought)} planted findings found in {place}.")
     if output is not None:
         write_csv(as_table(sought), output)
 
@@ -54,31 +66,9 @@ def study_findings(folder: Path, planted_file: Path, corpus: Path, alpha: float)
     """
     processed, interim = folder / "data/processed", folder / "data/interim"
     private = {name: read_table(processed / f"{name}.parquet", table.schema) for name, table in RESULTS.items()}
-    evidence = Evidence(private, study_homes(interim, read_contexts(corpus), corpus), alpha)
+    evidence = Evidence(private, study_homes(interim, contexts_of(read_corpus(corpus)), corpus), alpha)
     found = look_for(read_planted(planted_file), evidence)
     return let_out(found, evidence, read_results(folder / "results/tables"))
-
-
-def read_contexts(corpus: Path) -> pd.Series:
-    """Return ``meta.context`` of each conversation of a corpus, indexed by conversation id.
-
-    Raises
-    ------
-    InputError
-        When the corpus is missing or a line has no context.
-    """
-    found: dict[str, str] = {}
-    try:
-        lines = corpus.read_text("utf-8").splitlines()
-    except FileNotFoundError:
-        raise InputError(f"{corpus}: no such file; name the corpus with --corpus") from None
-    for number, line in enumerate(lines, start=1):
-        try:
-            one = json.loads(line)
-            found[one["conversation_id"]] = one["meta"]["context"]
-        except (ValueError, KeyError, TypeError):
-            raise InputError(f"{corpus}:{number}: expected a conversation with meta.context, as the demo has") from None
-    return pd.Series(found, dtype=object)
 
 
 def study_homes(interim: Path, contexts: pd.Series, corpus: Path) -> dict[str, list[str]]:
@@ -98,7 +88,7 @@ def study_homes(interim: Path, contexts: pd.Series, corpus: Path) -> dict[str, l
     return home_clusters(contexts, levels)
 
 
-def as_table(sought: list[Sought]) -> pd.DataFrame:
+def as_table(sought: Sequence[Sought]) -> pd.DataFrame:
     """Return the answers as a table, one planted finding a row."""
     rows = []
     for one in sought:

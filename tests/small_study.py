@@ -14,7 +14,15 @@ import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
 _FILES = ("Snakefile", "dvc.yaml", "params.yaml", "data/demo/conversations.jsonl", "data/demo/gold.jsonl")
-_FOLDERS = ("envs", "workflow/rules", "workflow/report", "workflow/prompts", "profiles", "paper/source")
+_FOLDERS = (
+    "workflow/instruments",
+    "envs",
+    "workflow/rules",
+    "workflow/report",
+    "workflow/prompts",
+    "profiles",
+    "paper/source",
+)
 
 SMALL: dict[str, Any] = {
     "sample.size": 40,
@@ -22,6 +30,9 @@ SMALL: dict[str, Any] = {
     "analyze.bootstrap": 50,
     "disclose.min_conversations": 2,
     "disclose.min_users": 1,
+    # A simulated model is asked; what `auto` stands for is tested apart.
+    "screen.instrument": "model",
+    "extract.requests": [{"facets": [facet]} for facet in ("ai_values", "human_values", "response_type", "task")],
     "llm.provider": "simulated",
     "llm.model": "small",
     "llm.replay": [],

@@ -51,13 +51,12 @@ def plan_of(*groups: list[str]) -> StagePlan:
 
 def measured(memo: Memo, count: int, *groups: list[str], models: list[str] | None = None) -> list[Sample]:
     stage = plan_of(*groups)
-    interview = Interview(
-        load_prompts(PROMPTS, [facet for group in groups for facet in group]), groups, max_chars=6_000
-    )
+    prompts = load_prompts(PROMPTS, [facet for group in groups for facet in group])
     return estimating.measure(
         stage,
         [conversation(number) for number in range(count)],
-        interview,
+        Interview(prompts, groups, max_chars=6_000),
+        prompts,
         models or [MODEL] * len(groups),
         temperature=0,
         memo=memo,

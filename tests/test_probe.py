@@ -11,10 +11,10 @@ import yaml
 
 from wildvalues.errors import InputError
 from wildvalues.instruments import probe
-from wildvalues.instruments.dispatch import Question, settled
 from wildvalues.instruments.naming_words import Scale, choose_names, score_names
 from wildvalues.llm.facets import Reading, load_prompts
 from wildvalues.llm.memo import memo_key
+from wildvalues.llm.planning import settled
 from wildvalues.llm.probing import phrase_of, probe_request, probes_of
 from wildvalues.llm.transcript import Turn
 from wildvalues.llm.types import ANY_WORD, Answer
@@ -153,7 +153,7 @@ def test_auto_probes_a_model_that_tells_its_next_words_and_asks_any_other() -> N
     prompts = load_prompts(PROMPTS, ["ai_values", "response_type", "subjectivity"])
 
     def chosen(facet: str, *, tells_words: bool) -> str:
-        return settled(Question((facet,), "auto"), prompts, tells_words=tells_words).instrument
+        return settled([facet], "auto", prompts, tells_words=tells_words)
 
     assert chosen("ai_values", tells_words=True) == "probe"
     assert chosen("response_type", tells_words=True) == "classifier"

@@ -5,6 +5,7 @@ rule screen:
     input:
         redacted="data/interim/redacted.parquet",
         prompts=files_below("workflow/prompts"),
+        weights=config["instruments"]["weights"],
         labels=config["instruments"]["labels"],
     output:
         screened="data/interim/screened.parquet",
@@ -21,6 +22,7 @@ rule screen:
     params:
         **keys(
             "screen",
+            "instruments.wanted_error",
             "llm.provider",
             "llm.model",
             "llm.temperature",
@@ -33,6 +35,7 @@ rule screen:
         "WILDVALUES_LOG={log} wildvalues screen "
         "--redacted {input.redacted} "
         "--prompts workflow/prompts "
+        "--weights {input.weights} "
         "--labels {input.labels} "
         "--screened {output.screened} "
         "--screening {output.screening} "
@@ -44,6 +47,7 @@ rule extract:
     input:
         screened="data/interim/screened.parquet",
         prompts=files_below("workflow/prompts"),
+        weights=config["instruments"]["weights"],
         labels=config["instruments"]["labels"],
     output:
         annotations="data/interim/annotations.parquet",
@@ -59,6 +63,7 @@ rule extract:
     params:
         **keys(
             "extract",
+            "instruments.wanted_error",
             "llm.provider",
             "llm.model",
             "llm.temperature",
@@ -71,6 +76,7 @@ rule extract:
         "WILDVALUES_LOG={log} wildvalues extract "
         "--screened {input.screened} "
         "--prompts workflow/prompts "
+        "--weights {input.weights} "
         "--labels {input.labels} "
         "--annotations {output.annotations} "
         "--rejects {output.rejects} "

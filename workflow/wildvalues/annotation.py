@@ -5,20 +5,22 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Container, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-from wildvalues.errors import TooManyRejectsError
-from wildvalues.instruments.dispatch import INSTRUMENTS, MODEL, Bench, Question, decide
+from wildvalues.errors import InputError, TooManyRejectsError
+from wildvalues.instruments import probe
+from wildvalues.instruments.dispatch import INSTRUMENTS, MODEL, Bench, Question, decide, without_values
 from wildvalues.llm import providers
 from wildvalues.llm.batching import answer_ahead
 from wildvalues.llm.facets import Interview, Item, Prompts, Reading, load_prompts
 from wildvalues.llm.last_runs import remember
 from wildvalues.llm.memo import Memo
+from wildvalues.llm.planning import settled
 from wildvalues.llm.runner import answer_all
 from wildvalues.llm.transcript import Turn, turns_of
 from wildvalues.llm.types import Answer, Rejected, Request
@@ -73,6 +75,7 @@ def annotate(
     *,
     params: Params,
     prompts: Path,
+    weights: Path,
     labels: Path,
     max_chars: int,
     ground: bool,
@@ -87,8 +90,8 @@ def annotate(
         Rows of `tables.CONVERSATIONS`.
     questions
         Groups of facets, each with its instrument.
-    labels
-        Annotations that exist already.
+    weights, labels
+        The trained classifier, and annotations that exist already.
     anchors
         Rows ``conversation_id`` and ``messages`` to calibrate the model on: asked of it too, if anything is.
 
@@ -98,13 +101,30 @@ def annotate(
         When a prompt file, or the file of an instrument, is missing or invalid.
     """
     loaded = load_prompts(prompts, [facet for question in questions for facet in question.facets])
-    bench = Bench(loaded, labels)
-    decided = [decide(question, conversations, bench) for question in questions]
+    tells_words = providers.tells_words(params)
+    questions = [
+        replace(one, instrument=settled(one.facets, one.instrument, loaded, tells_words=tells_words))
+        for one in questions
+    ]
+    if not tells_words and any(question.instrument == "probe" for question in questions):
+        raise InputError(
+            f"instrument probe: it weighs the model's next words, which llm.provider {params.llm.provider} does not "
+            "tell; use instrument auto or model"
+        )
+    bench = Bench(
+        conversations.sort_values("conversation_id"), loaded, weights, labels, params.instruments.wanted_error
+    )
+    decided = [decide(question, bench) for question in questions]
     found: dict[tuple[int, str], tuple[str, Reading | Rejected]] = {
         (group, identity): (given.by, reading)
         for group, given in enumerate(decided)
         for identity, reading in given.readings.items()
     }
+    usage = Usage()
+    for group, read in _probe(conversations, questions, bench, params, max_chars, stage, usage):
+        for identity, part in read.items():
+            known = found.get((group, identity))
+            found[group, identity] = ("probe", _joined(known[1] if known else None, part))
     # A conversation without one of its facets is left out as a whole: nothing more is asked about it.
     lost = {identity for (_, identity), (_, reading) in found.items() if isinstance(reading, Rejected)}
     asked = conversations.loc[~conversations["conversation_id"].isin(lost), ["conversation_id", "messages"]]
@@ -112,7 +132,6 @@ def annotate(
     asked = asked.loc[np.array(open_still, dtype=bool)]
     if anchors is not None and len(asked):
         asked = pd.concat([asked, anchors])
-    usage = Usage()
     # Asked in the words of all questions, so that another instrument for one facet changes no other's request.
     interview = Interview(loaded, [question.facets for question in questions], max_chars=max_chars)
     answers = _ask_model(
@@ -145,6 +164,47 @@ def annotate(
         prompts=loaded,
         decided={f"decided_by_{name}": by[name] for name in INSTRUMENTS},
     )
+
+
+def _probe(
+    conversations: pd.DataFrame,
+    questions: Sequence[Question],
+    bench: Bench,
+    params: Params,
+    max_chars: int,
+    stage: str,
+    usage: Usage,
+) -> Iterator[tuple[int, Mapping[str, Reading | Rejected]]]:
+    """Yield the readings of each facet that is read by probes, with the number of its question."""
+    groups = [group for group, question in enumerate(questions) if question.instrument == "probe"]
+    for model in sorted({questions[group].model or "" for group in groups}):
+        mine = [group for group in groups if (questions[group].model or "") == model]
+        facets = {facet: group for group in mine for facet in questions[group].facets}
+        none_found: dict[str, frozenset[str]] = {}
+        for group in mine:
+            none_found |= without_values(questions[group], bench)
+        found = probe.readings(
+            conversations,
+            list(facets),
+            bench.prompts,
+            none_found=none_found,
+            model=model or None,
+            params=params,
+            max_chars=max_chars,
+            stage=stage,
+            usage=usage,
+        )
+        for facet, read in found.items():
+            yield facets[facet], read
+
+
+def _joined(known: Reading | Rejected | None, more: Reading | Rejected) -> Reading | Rejected:
+    """Return what two facets of one question were read as, together."""
+    if known is None or isinstance(known, Rejected):
+        return known or more
+    if isinstance(more, Rejected):
+        return more
+    return Reading((*known.items, *more.items), known.ungrounded + more.ungrounded)
 
 
 def _ask_model(

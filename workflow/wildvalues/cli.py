@@ -32,6 +32,7 @@ TOOLS = {
     "sources": "wildvalues.tools.sources",
     "summary": "wildvalues.tools.summary",
     "trail": "wildvalues.tools.trail",
+    "train": "wildvalues.tools.train",
 }
 
 

@@ -20,6 +20,7 @@ STAGE = Stage(
     reads={
         "screened": "data/interim/screened.parquet",
         "prompts": "workflow/prompts",
+        "weights": "${instruments.weights}",
         "labels": "${instruments.labels}",
     },
     writes={
@@ -27,7 +28,15 @@ STAGE = Stage(
         "rejects": "data/interim/extract_rejects.parquet",
         "metrics": "results/metrics/extract.json",
     },
-    params=("extract", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share", "llm.prices"),
+    params=(
+        "extract",
+        "instruments.wanted_error",
+        "llm.provider",
+        "llm.model",
+        "llm.temperature",
+        "llm.max_failed_share",
+        "llm.prices",
+    ),
     batches=True,
 )
 
@@ -37,6 +46,7 @@ def run(
     *,
     screened: Path,
     prompts: Path,
+    weights: Path,
     labels: Path,
     annotations: Path,
     rejects: Path,
@@ -58,6 +68,7 @@ def run(
         [Question(tuple(asked.facets), asked.instrument, asked.model) for asked in params.extract.requests],
         params=params,
         prompts=prompts,
+        weights=weights,
         labels=labels,
         max_chars=params.extract.prompt_chars,
         ground=params.extract.ground_quotes,

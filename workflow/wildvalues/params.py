@@ -121,7 +121,7 @@ class Redact(Section):
 
 
 # How a facet is read off a conversation (`wildvalues.instruments`).
-Instrument = Literal["model", "labels"]
+Instrument = Literal["auto", "model", "probe", "classifier", "cascade", "labels"]
 
 
 class Screen(Section):
@@ -157,7 +157,9 @@ class Extract(Section):
 class Instruments(Section):
     """What instruments other than the language model work with."""
 
+    weights: str = Field(default="workflow/instruments/default.npz", description="classifier, by `wildvalues train`")
     labels: str = Field(default="data/demo/gold.jsonl", description="annotations, one conversation a line")
+    wanted_error: Share = Field(default=0.05, description="error up to which a cascade's classifier decides")
 
 
 class Canonicalize(Section):

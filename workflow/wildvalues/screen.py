@@ -22,6 +22,7 @@ STAGE = Stage(
     reads={
         "redacted": "data/interim/redacted.parquet",
         "prompts": "workflow/prompts",
+        "weights": "${instruments.weights}",
         "labels": "${instruments.labels}",
     },
     writes={
@@ -30,7 +31,15 @@ STAGE = Stage(
         "rejects": "data/interim/screen_rejects.parquet",
         "metrics": "results/metrics/screen.json",
     },
-    params=("screen", "llm.provider", "llm.model", "llm.temperature", "llm.max_failed_share", "llm.prices"),
+    params=(
+        "screen",
+        "instruments.wanted_error",
+        "llm.provider",
+        "llm.model",
+        "llm.temperature",
+        "llm.max_failed_share",
+        "llm.prices",
+    ),
     batches=True,
 )
 
@@ -40,6 +49,7 @@ def run(
     *,
     redacted: Path,
     prompts: Path,
+    weights: Path,
     labels: Path,
     screened: Path,
     screening: Path,
@@ -65,6 +75,7 @@ def run(
         [Question((name,), params.screen.instrument)],
         params=params,
         prompts=prompts,
+        weights=weights,
         labels=labels,
         max_chars=params.screen.prompt_chars,
         ground=False,

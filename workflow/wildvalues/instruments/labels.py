@@ -46,6 +46,11 @@ class Labels:
     def __init__(self, lines: Mapping[str, _Line]) -> None:
         self._lines = lines
 
+    @property
+    def ids(self) -> list[str]:
+        """The labelled conversations."""
+        return list(self._lines)
+
     def readings(
         self, conversations: pd.DataFrame, facets: Mapping[str, ListFacet | PhraseFacet | ChoiceFacet]
     ) -> dict[str, Reading | Rejected]:

@@ -8,10 +8,11 @@ from dataclasses import dataclass, field
 import numpy as np
 import numpy.typing as npt
 
-from wildvalues.llm.facets import Interview
+from wildvalues.llm.facets import Interview, Prompts
 from wildvalues.llm.memo import Memo
 from wildvalues.llm.planning import StagePlan
 from wildvalues.llm.prices import ModelPrice
+from wildvalues.llm.probing import probe_request
 from wildvalues.llm.transcript import Turn
 from wildvalues.llm.types import Message, Request
 
@@ -157,6 +158,7 @@ def measure(
     plan: StagePlan,
     conversations: Sequence[Sequence[Turn]],
     interview: Interview,
+    prompts: Prompts,
     model_ids: Sequence[str],
     *,
     temperature: float,
@@ -169,6 +171,8 @@ def measure(
     ----------
     interview
         Of all groups of `plan`.
+    prompts
+        Declarations of the facets, for the system prompt of probes.
     model_ids
         Model id of each call that a model answers.
     count_tokens
@@ -178,9 +182,22 @@ def measure(
     for turns in conversations:
         found: dict[str, list[Measured]] = {model: [] for model in samples}
         for call, model in zip(plan.asked, model_ids, strict=True):
-            request = interview.request(turns, call.group, model=model, temperature=temperature)
+            if call.probe is None:
+                request = interview.request(turns, call.group, model=model, temperature=temperature)
+                *opening, shown, question = request.messages
+            else:
+                request = probe_request(
+                    call.probe,
+                    turns,
+                    system=prompts.reader.probe_system.strip(),
+                    model=model,
+                    temperature=temperature,
+                    max_chars=plan.max_chars,
+                )
+                *opening, whole, _ = request.messages
+                text, _, asked = whole.content.rpartition("\n\n")
+                shown, question = Message("user", text), Message("user", f"{asked}{call.probe.probe.opening}")
             answer = memo.get(request)
-            *opening, shown, question = request.messages
             one = Measured(
                 _local(opening),
                 _local([shown]),

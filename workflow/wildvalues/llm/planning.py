@@ -6,9 +6,11 @@ The one place that knows how many calls an instrument makes for a conversation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from wildvalues.params import FacetRequest, Params
+from wildvalues.llm.facets import ChoiceFacet, Prompts
+from wildvalues.llm.probing import Asked, probes_of
+from wildvalues.params import FacetRequest, Instrument, Params
 
 # Calls for each conversation. An instrument that is not here makes none: it reads no model's answer. A cascade asks
 # the model where its classifier is not sure; how often that is shows only in a run, so all of them are counted.
@@ -25,13 +27,16 @@ class Call:
         Its place among the stage's groups of facets.
     per_conversation
         Calls for each conversation; 0 when an instrument other than a model answers.
+    probe
+        The probe that this call asks, when the instrument is `probe`: one call each.
     """
 
     group: int
     facets: tuple[str, ...]
-    instrument: str
+    instrument: Instrument
     model: str | None
     per_conversation: float
+    probe: Asked | None = None
 
 
 @dataclass(frozen=True)
@@ -45,7 +50,7 @@ class StagePlan:
     @property
     def groups(self) -> list[tuple[str, ...]]:
         """Facets by group, asked or not."""
-        return [call.facets for call in self.calls]
+        return list({call.group: call.facets for call in self.calls}.values())
 
     @property
     def asked(self) -> list[Call]:
@@ -62,6 +67,27 @@ def plan(params: Params) -> tuple[StagePlan, StagePlan]:
     )
 
 
+def probed(stage: StagePlan, prompts: Prompts, *, tells_words: bool) -> StagePlan:
+    """Return the plan with each question's instrument settled, and a call for each probe of those that are probed.
+
+    Parameters
+    ----------
+    tells_words
+        Whether the provider gives the probabilities of next words (`wildvalues.llm.providers.tells_words`).
+    """
+    calls: list[Call] = []
+    for call in stage.calls:
+        asked = settled(call.facets, call.instrument, prompts, tells_words=tells_words)
+        if asked == "probe":
+            calls += [
+                Call(call.group, call.facets, asked, call.model, 1.0, probe)
+                for probe in probes_of(prompts, call.facets)
+            ]
+        else:
+            calls.append(replace(call, instrument=asked, per_conversation=CALLS_OF_INSTRUMENT.get(asked, 0.0)))
+    return replace(stage, calls=tuple(calls))
+
+
 def regrouped(params: Params, groups: Sequence[Sequence[str]]) -> StagePlan:
     """Return a plan that asks the default model these groups of facets, whatever the study does."""
     return StagePlan("extract", _calls([FacetRequest(facets=list(facets)) for facets in groups]), _chars(params))
@@ -76,3 +102,24 @@ def _calls(requests: Sequence[FacetRequest]) -> tuple[Call, ...]:
         Call(group, tuple(one.facets), one.instrument, one.model, CALLS_OF_INSTRUMENT.get(one.instrument, 0.0))
         for group, one in enumerate(requests)
     )
+
+
+def settled(facets: Sequence[str], instrument: Instrument, prompts: Prompts, *, tells_words: bool) -> Instrument:
+    """Return what an instrument stands for; ``auto`` is the one that measured best for such a model.
+
+    A model whose next words can be weighed (the embedded one) is probed where a facet has probes; its choices among
+    options are left to the classifier, unless the facet's own clear cases calibrate them. Any other model is asked.
+
+    Parameters
+    ----------
+    tells_words
+        Whether the provider gives the probabilities of next words.
+    """
+    if instrument != "auto":
+        return instrument
+    declared = [prompts.facets[name] for name in facets]
+    if tells_words and all(getattr(facet, "probes", {}) for facet in declared):
+        return "probe"
+    if tells_words and all(isinstance(facet, ChoiceFacet) and facet.calibrate != "anchors" for facet in declared):
+        return "classifier"
+    return "model"

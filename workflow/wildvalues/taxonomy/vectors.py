@@ -71,7 +71,7 @@ def _encode_sorted(distinct: list[str], model: Any, batch_size: int) -> np.ndarr
 
 @functools.lru_cache(maxsize=2)
 def _load(name: str) -> Any:
-    folder = _folder(name)
+    folder = model_folder(name)
     # Set before the import: the hub client reads it once. Weights come from a folder, never from the network.
     os.environ.setdefault("HF_HUB_OFFLINE", "1")
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
@@ -87,7 +87,8 @@ def _load(name: str) -> Any:
         raise ModelError(f"embed.model: {name!r}: the model in {folder} cannot be loaded ({reason})") from None
 
 
-def _folder(name: str) -> Path:
+def model_folder(name: str) -> Path:
+    """Return the folder of an embedding model; raises `ModelError` when it cannot be had."""
     if name == PACKAGED_MODEL:
         # Located, not imported: the package's own module would import more than its weights are worth.
         from importlib.util import find_spec

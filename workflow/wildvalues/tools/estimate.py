@@ -18,7 +18,7 @@ from wildvalues.llm import estimating, providers
 from wildvalues.llm.estimating import Measured, Sample, local_tokens
 from wildvalues.llm.facets import Interview, load_prompts
 from wildvalues.llm.memo import Memo
-from wildvalues.llm.planning import StagePlan, plan, regrouped
+from wildvalues.llm.planning import StagePlan, plan, probed, regrouped
 from wildvalues.llm.transcript import Turn, turns_of
 from wildvalues.llm.types import Request
 from wildvalues.params import Params, load_params
@@ -50,7 +50,13 @@ def command(conversations: Path | None, prompts: Path, sampled: int, params_file
     drawn = _drawn(frame, sampled)
     share, share_from, subjective = _subjective(frame)
     drawn_subjective = _drawn(subjective, sampled)
-    screening, extraction = plan(params)
+    tells_words = providers.tells_words(params)
+    screening, extraction = (
+        probed(
+            stage, load_prompts(prompts, [name for group in stage.groups for name in group]), tells_words=tells_words
+        )
+        for stage in plan(params)
+    )
     with _counter(params) as count_tokens, Memo(artefacts=_artefacts(params)) as memo:
 
         def measure(stage: StagePlan, turns: list[list[Turn]]) -> list[Sample]:
@@ -59,6 +65,7 @@ def command(conversations: Path | None, prompts: Path, sampled: int, params_file
                 stage,
                 turns,
                 Interview(loaded, stage.groups, max_chars=stage.max_chars),
+                loaded,
                 [providers.model_id(params, call.model) for call in stage.asked],
                 temperature=params.llm.temperature,
                 memo=memo,

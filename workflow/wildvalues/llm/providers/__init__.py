@@ -66,6 +66,12 @@ def model_id(params: Params, model: str | None = None) -> str:
     return name
 
 
+def tells_words(params: Params) -> bool:
+    """Say whether the provider gives the probabilities of a model's next words, as the instrument `probe` needs."""
+    provider = params.llm.provider
+    return provider in ("embedded", "simulated") or (provider == "replay" and models.is_known(params.llm.model))
+
+
 class Lazy:
     """A provider that is opened when first asked for, shared by several runs, and closed at the end.
 

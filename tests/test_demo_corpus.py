@@ -95,7 +95,7 @@ def test_every_quote_stands_in_a_message_of_its_speaker(name: str, corpus: Lines
             for value in label[facet]:
                 assert any(value["quote"] in text for text in said(corpus[identity], role)), f"{identity}: {value}"
                 assert value["value"] == " ".join(value["value"].split()), identity
-                assert 1 <= len(value["value"].split()) <= 6, f"{identity}: {value['value']}"
+                assert 1 <= len(value["value"].split()) <= 4, f"{identity}: {value['value']}"
 
 
 def test_labels_keep_to_the_guide(gold: Lines) -> None:
@@ -161,10 +161,11 @@ def test_a_dozen_users_address_whoever_labels_the_log_and_are_not_obeyed(
             assert value["value"] not in re.findall(r"[\"'«“]([\w -]+)[\"'»”]", asked), identity
 
 
-def test_no_two_conversations_begin_alike(whole: Lines) -> None:
-    for role in ("user", "assistant"):
+def test_conversations_and_replies_begin_in_ways_of_their_own(whole: Lines) -> None:
+    # A refusal may be worded twice as another was, as in logs.
+    for role, most in (("user", 1), ("assistant", 3)):
         opening = Counter(" ".join(said(one, role)[0].casefold().split()[:6]) for one in whole.values())
-        shared = {words: count for words, count in opening.items() if count > 1 and len(words.split()) == 6}
+        shared = {words: count for words, count in opening.items() if count > most and len(words.split()) == 6}
         assert not shared, shared
 
 

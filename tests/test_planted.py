@@ -135,11 +135,13 @@ def in_the_study(whole_study: Path) -> Mapping[str, Sought]:
     return {one.planted.id: one for one in found}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("planted", PLANTED, ids=lambda one: one.id)
 def test_every_stage_in_between_keeps_it(planted: Planted, in_the_study: Mapping[str, Sought]) -> None:
     assert in_the_study[planted.id].found, in_the_study[planted.id].says
 
 
+@pytest.mark.slow
 def test_the_command_says_what_was_found_and_what_the_gate_let_out(whole_study: Path, tmp_path: Path) -> None:
     words = [f"--planted={DEMO / 'planted.csv'}", f"--corpus={DEMO / 'conversations.jsonl'}"]
     done = CliRunner().invoke(tool.command, [*words, f"--output={tmp_path / 'found.csv'}"], catch_exceptions=False)

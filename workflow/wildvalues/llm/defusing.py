@@ -90,20 +90,39 @@ def defuse(text: str) -> str:
     return _AFTER_PIPE.sub(REPLACEMENT, "".join([*parts, text[done:]])).strip()
 
 
+class _Seen(dict[str, tuple[str, ...]]):
+    """What a careless reader takes each character for. Filled as characters turn up."""
+
+    def __missing__(self, character: str) -> tuple[str, ...]:
+        if character in _BLANK:
+            seen = _NOTHING
+        elif character.isspace():
+            seen = _SPACE
+        else:
+            parts = unicodedata.normalize("NFKD", character)
+            seen = tuple(_FOLDED.get(ord(p), p.lower()) for p in parts if unicodedata.category(p) not in ("Mn", "Me"))
+        self[character] = seen
+        return seen
+
+
+_SPACE: tuple[str, ...] = ("space",)
+_NOTHING: tuple[str, ...] = ("nothing",)
+_SEEN = _Seen()
+
+
 def _ahead(text: str, start: int) -> str:
     """Return what a careless reader sees from `start`: folded letters, no marks, no leading space."""
     seen: list[str] = []
     for place in range(start, len(text)):
-        character = text[place]
-        if character in _BLANK:
+        found = _SEEN[text[place]]
+        if found is _NOTHING:
             continue
-        if character.isspace():
+        if found is _SPACE:
             # Any amount of space before the name, and one afterwards, is no disguise.
             if seen and seen[-1] not in " /":
                 seen.append(" ")
             continue
-        parts = unicodedata.normalize("NFKD", character)
-        seen += [_FOLDED.get(ord(p), p.lower()) for p in parts if unicodedata.category(p) not in ("Mn", "Me")]
+        seen += found
         if len(seen) >= _AHEAD:
             break
     return "".join(seen)

@@ -19,8 +19,6 @@ _SAME = str.maketrans(
 )
 # White space that is not folded yet. No character folds to it.
 _GAP = "\0"
-_SPACE_AFTER_SPACE = re.compile(r"(?<=\s)\s")
-_CONTROL = re.compile(r"[\x00-\x08\x0e-\x1b\x7f]")
 _GAP_AFTER_SPACE = re.compile("(?<=[ \0])\0")
 _MIN_LETTERS = 4
 # Characters that mean something to a browser, a spreadsheet, LaTeX, a shell or a template; and what makes an address.
@@ -92,14 +90,35 @@ def _fold(text: str) -> str:
     return _GAP_AFTER_SPACE.sub("", text.translate(_FOLDED)).replace(_GAP, " ")
 
 
+class _Widths(dict[int, str]):
+    """The number of characters each one is folded to, as a character; white space and odd ones have marks."""
+
+    def __missing__(self, code: int) -> str:
+        folded = _FOLDED[code]
+        plain = len(folded) < _WHITE and not folded.endswith(" ")
+        self[code] = chr(_WHITE if folded == _GAP else len(folded) if plain else _ODD)
+        return self[code]
+
+
+_WHITE, _ODD = 100, 101
+_WIDTHS = _Widths()
+
+
 @functools.lru_cache(maxsize=64)
-def _origin(text: str) -> list[int]:
+def _origin(text: str) -> Sequence[int]:
     """Return, for each character of the folded text, the index in `text` it came from."""
-    if text.isascii() and not _CONTROL.search(text):
-        # Every character is one or, in a row of white space, none.
-        kept = np.ones(len(text), bool)
-        kept[[found.start() for found in _SPACE_AFTER_SPACE.finditer(text)]] = False
-        return np.flatnonzero(kept).tolist()
+    widths = np.frombuffer(text.translate(_WIDTHS).encode("latin-1"), np.uint8)
+    if _ODD in widths:
+        return _origin_slowly(text)
+    places = np.flatnonzero(widths)
+    white = widths[places] == _WHITE
+    counts = np.where(white, 1, widths[places])
+    counts[1:][white[1:] & white[:-1]] = 0
+    return np.repeat(places, counts).tolist()
+
+
+def _origin_slowly(text: str) -> list[int]:
+    """Do the same where white space may follow what only looks like it."""
     origin: list[int] = []
     last = ""
     for index, folded in enumerate(map(_FOLDED.__getitem__, map(ord, text))):

@@ -77,8 +77,10 @@ _VISIBLE = _Visible()
 def defuse(text: str) -> str:
     """Return `text` without invisible characters and without marks; idempotent."""
     # Control, format (zero width, direction, tags) and surrogate characters: unseen by people, read by models.
-    text = text.translate(_VISIBLE)
-    text = _HIDDEN_ROWS.sub("", text)
+    if not text.replace("\n", "").replace("\t", "").isprintable():
+        text = text.translate(_VISIBLE)
+    if not text.isascii():
+        text = _HIDDEN_ROWS.sub("", text)
     parts: list[str] = []
     done = 0
     for found in _OPENING.finditer(text):

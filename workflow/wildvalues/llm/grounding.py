@@ -19,7 +19,6 @@ _SAME = str.maketrans(
 )
 # White space that is not folded yet. No character folds to it.
 _GAP = "\0"
-_GAP_AFTER_SPACE = re.compile("(?<=[ \0])\0")
 _MIN_LETTERS = 4
 # Characters that mean something to a browser, a spreadsheet, LaTeX, a shell or a template; and what makes an address.
 _ACTIVE = re.compile(r"[<>{}\[\]\\|$=^@`~\x00-\x1f]|^\s*[+\-]|://|(?<=\w)\.(?=[a-z]{2})|\bjavascript:", re.IGNORECASE)
@@ -87,7 +86,10 @@ _FOLDED = _Folded()
 @functools.lru_cache(maxsize=64)
 def _fold(text: str) -> str:
     """Return the folded text: a row of white space is one space."""
-    return _GAP_AFTER_SPACE.sub("", text.translate(_FOLDED)).replace(_GAP, " ")
+    folded = text.translate(_FOLDED)
+    while _GAP + _GAP in folded:
+        folded = folded.replace(_GAP + _GAP, _GAP)
+    return folded.replace(f" {_GAP}", " ").replace(_GAP, " ")
 
 
 class _Widths(dict[int, str]):

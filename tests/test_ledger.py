@@ -60,11 +60,24 @@ def test_what_was_spent_before_there_was_a_budget_counts(tmp_path: Path) -> None
         assert run.reserve(1.0)
 
 
-def test_where_nothing_is_paid_there_is_no_file(tmp_path: Path) -> None:
+def test_where_nothing_is_paid_there_is_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ledger, "_WRITE_EVERY_S", 0.0)
     with Ledger(None, "screen", tmp_path) as run:
-        assert run.reserve(0.0)
-        run.settle(0.0, 0.0)
+        for _ in range(3):
+            assert run.reserve(0.0)
+            run.settle(0.0, 0.0)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_without_a_budget_what_was_spent_is_written_down_while_the_run_goes(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ledger, "_WRITE_EVERY_S", 0.0)
+    run = Ledger(None, "screen", tmp_path)
+    run.settle(0.0, 0.5)
+    assert ledger.read(tmp_path).charged == 0.5
+    run.close()
+    assert ledger.read(tmp_path).charged == 0.5
 
 
 def test_a_batch_in_the_queue_stays_paid_for_after_its_run_has_ended(tmp_path: Path) -> None:

@@ -174,7 +174,8 @@ class Ledger:
             self._entry.unknown_price = True
         else:
             self._entry.spent += spent
-        if write and self._budget == math.inf and time.monotonic() - self._written > _WRITE_EVERY_S:
+        is_due = self._budget == math.inf and time.monotonic() - self._written > _WRITE_EVERY_S
+        if write and is_due and (self._entry.spent or self._entry.unknown_price):
             with self._book() as book:
                 book.runs[self._id] = self._entry
 

@@ -200,6 +200,8 @@ def test_a_value_cannot_close_its_delimiter() -> None:
 
 @pytest.mark.usefixtures("eight_dimensions")
 def test_the_stage_asks_the_provider_and_remembers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    # How the run went is kept in the working folder.
+    monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("WILDVALUES_MEMO", str(tmp_path / "memo"))
     params = Params(name=Name(by="model"), llm=Llm(provider="simulated", replay=[]))
     paths = write_inputs(tmp_path)

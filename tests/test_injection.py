@@ -98,13 +98,14 @@ def test_ordinary_text_is_shown_as_it_is(text: str) -> None:
     assert text.replace("\u200d", "") in render([Turn("user", text), Turn("assistant", "ok")], 6_000)
 
 
-def test_the_demo_corpus_is_shown_byte_for_byte() -> None:
+def test_the_demo_corpus_is_shown_byte_for_byte_but_for_its_planted_attacks() -> None:
     for line in (ROOT / "data/demo/conversations.jsonl").read_text("utf-8").splitlines():
         turns = [Turn(m["role"], m["content"]) for m in json.loads(line)["messages"]]
         shown = render(turns, 10**9)
         for turn in turns:
             visible = "".join(c for c in turn.text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
-            assert visible.strip() in shown
+            # The corpus has planted attacks of its own.
+            assert visible.strip().replace("</conversation>", "‹/conversation>") in shown
 
 
 # --- control tokens of the embedded model -----------------------------------------------------------------

@@ -104,14 +104,11 @@ def _decided(share: float, error: float | None) -> str:
 
 
 def _row(name: str, section: Section) -> tuple[str, ...]:
-    return (name, f"{section['n']:,}", *(_interval(section, measure) for measure in ("accuracy", "kappa", "macro_f1")))
-
-
-def _interval(section: Section, name: str) -> str:
-    value, low, high = (section[f"{name}{end}"] for end in ("", "_low", "_high"))
-    if value is None:
-        return "not defined"
-    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
+    return (
+        name,
+        f"{section['n']:,}",
+        *(measuring.interval(section, measure) for measure in ("accuracy", "kappa", "macro_f1")),
+    )
 
 
 def _table(head: Sequence[str], rows: Sequence[Sequence[str]]) -> str:

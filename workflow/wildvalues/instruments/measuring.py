@@ -47,19 +47,21 @@ class Judged:
         return len(self.labels)
 
 
-def within(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = None) -> Judged:
+def within(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = None, by_source: bool = True) -> Judged:
     """Judge the reporting half by a head trained on the tuning half.
 
     Parameters
     ----------
     among
         The conversations that are in the corpus at all, such as the subjective ones; None for all.
+    by_source
+        Whether a cascade's bounds are to hold for other sources too; see `training.train`.
     """
     known = _labelled(examples, facet)
     tuning = tuning_half(examples.ids)
     head = fit(examples, facet, known & tuning)
     corpus = known & ~tuning & _or_all(among, known)
-    return _joined([_judged(examples, head, corpus, ~tuning, known & tuning, among)])
+    return _joined([_judged(examples, head, corpus, ~tuning, known & tuning, among, by_source=by_source)])
 
 
 def across(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = None) -> Judged:
@@ -83,11 +85,13 @@ def _judged(
     counted: NDArray[np.bool_],
     trained: NDArray[np.bool_],
     among: NDArray[np.bool_] | None,
+    *,
+    by_source: bool = True,
 ) -> Judged:
     """Adapt to all of `corpus`, without its labels, and keep what is `counted`."""
     raw = head.probabilities(examples.vectors[corpus])
     found = adapted(raw, head.prior, [str(source) for source in examples.sources[corpus]])
-    unseen = held_out(examples, head.facet, trained, among)
+    unseen = held_out(examples, head.facet, trained, among, by_source=by_source)
     # That there is some value is for the model, which names it.
     settled = found.argmax(axis=1) == PRESENCE.index("none") if head.options == PRESENCE else np.True_
     keep = counted[corpus]
@@ -127,6 +131,14 @@ def sureness(judged: Judged) -> Iterator[tuple[float, float, float | None]]:
     wrong = judged.probabilities.argmax(axis=1) != judged.labels
     for wanted, sure in zip(WANTED_ERRORS, judged.sure, strict=True):
         yield wanted, float(sure.mean()) if len(sure) else 0.0, float(wrong[sure].mean()) if sure.any() else None
+
+
+def interval(section: Section, name: str) -> str:
+    """Return a measure of `agreement` with its interval, as text."""
+    value, low, high = (section[f"{name}{end}"] for end in ("", "_low", "_high"))
+    if value is None:
+        return "not defined"
+    return f"{value:.3f}" if low is None else f"{value:.3f} ({low:.3f} to {high:.3f})"
 
 
 def _labelled(examples: Examples, facet: str) -> NDArray[np.bool_]:

@@ -146,12 +146,20 @@ def read_gold_labels(
     return found, files
 
 
-def train(examples: Examples, model: str, trained_on: Sequence[Labelled]) -> Classifier:
-    """Train a head for each target on all examples, with what it says about examples it was not trained on."""
+def train(examples: Examples, model: str, trained_on: Sequence[Labelled], *, by_source: bool = True) -> Classifier:
+    """Train a head for each target on all examples, with what it says about examples it was not trained on.
+
+    Parameters
+    ----------
+    by_source
+        Leave out whole sources, for weights that are to read other ones; else conversations, for weights that are to
+        read more of the same.
+    """
     heads = {}
     for name, target in examples.targets.items():
         everything = target.labels >= 0
-        heads[name] = fit(examples, name, everything, held_out(examples, name, everything, seen_by(examples, name)))
+        unseen = held_out(examples, name, everything, seen_by(examples, name), by_source=by_source)
+        heads[name] = fit(examples, name, everything, unseen)
     counts = Counter(str(source) for source in examples.sources)
     return Classifier(embedding(model), heads, tuple(trained_on), dict(counts))
 
@@ -189,7 +197,9 @@ def predicted(examples: Examples, head: Head, rows: NDArray[np.bool_]) -> Probab
     return adapted(raw, head.prior, [str(source) for source in examples.sources[rows]])
 
 
-def parts(examples: Examples, rows: NDArray[np.bool_]) -> tuple[list[NDArray[np.bool_]], bool]:
+def parts(
+    examples: Examples, rows: NDArray[np.bool_], *, by_source: bool = True
+) -> tuple[list[NDArray[np.bool_]], bool]:
     """Return what to leave out in turn: whole sources, or eighths of the conversations where there is one source.
 
     Returns
@@ -198,7 +208,7 @@ def parts(examples: Examples, rows: NDArray[np.bool_]) -> tuple[list[NDArray[np.
         The parts of `rows`, and whether they are sources.
     """
     common = [source for source, count in Counter(examples.sources[rows]).items() if count >= MIN_CORPUS]
-    if len(common) > 1:
+    if by_source and len(common) > 1:
         return [rows & (examples.sources == source) for source in sorted(set(examples.sources[rows]))], True
     fold = np.array([int(sha256_text(f"fold {one}")[:8], 16) % FOLDS for one in examples.ids])
     return [rows & (fold == part) for part in range(FOLDS) if (rows & (fold == part)).any()], False
@@ -215,7 +225,14 @@ def seen_by(examples: Examples, name: str) -> NDArray[np.bool_]:
     return np.asarray(screening.labels == 0)
 
 
-def held_out(examples: Examples, name: str, rows: NDArray[np.bool_], among: NDArray[np.bool_] | None = None) -> HeldOut:
+def held_out(
+    examples: Examples,
+    name: str,
+    rows: NDArray[np.bool_],
+    among: NDArray[np.bool_] | None = None,
+    *,
+    by_source: bool = True,
+) -> HeldOut:
     """Return what heads trained on part of `rows` say about the rest of them that are in `among`, each once.
 
     Parameters
@@ -226,7 +243,7 @@ def held_out(examples: Examples, name: str, rows: NDArray[np.bool_], among: NDAr
     labels = examples.targets[name].labels
     rows = rows & (labels >= 0)
     counted = rows if among is None else rows & among
-    left_out, across = parts(examples, rows)
+    left_out, across = parts(examples, rows, by_source=by_source)
     found = np.zeros((len(examples), len(examples.targets[name].options)))
     for part in left_out:
         asked = part & counted

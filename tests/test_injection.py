@@ -105,7 +105,7 @@ def test_the_demo_corpus_is_shown_byte_for_byte_but_for_its_planted_attacks() ->
         for turn in turns:
             visible = "".join(c for c in turn.text if c in "\n\t" or unicodedata.category(c) not in ("Cc", "Cf", "Cs"))
             # The corpus has planted attacks of its own.
-            assert visible.strip().replace("</conversation>", "‹/conversation>") in shown
+            assert re.sub("<(?=/?conversation>)", "‹", visible.strip()) in shown
 
 
 # --- control tokens of the embedded model -----------------------------------------------------------------

@@ -39,7 +39,7 @@ _BLANK = frozenset("\u115f\u1160\u3164\uffa0\u2800\u034f\u17b4\u17b5\u180b\u180c
 # Bytes can hide in a row of these; a single one picks a glyph and is left alone.
 _HIDDEN_ROWS = re.compile("[\ufe00-\ufe0f\U000e0100-\U000e01ef]{2,}")
 _OPENING = re.compile(f"[{re.escape(_ANGLES + _SQUARES)}]")
-_AFTER_PIPE = re.compile(f"(?<=[{re.escape(''.join(map(chr, _PIPES)))}])[{re.escape('>＞﹥')}]")
+_AFTER_PIPE = re.compile(f"([{re.escape(''.join(map(chr, _PIPES)))}])[{re.escape('>＞﹥')}]")
 # Significant characters looked at after a bracket: the longest mark and some more.
 _AHEAD = 48
 
@@ -89,7 +89,7 @@ def defuse(text: str) -> str:
         if mark.match(_ahead(text, start + 1)):
             parts += [text[done:start], REPLACEMENT]
             done = start + 1
-    return _AFTER_PIPE.sub(REPLACEMENT, "".join([*parts, text[done:]])).strip()
+    return _AFTER_PIPE.sub(rf"\1{REPLACEMENT}", "".join([*parts, text[done:]])).strip()
 
 
 class _Seen(dict[str, tuple[str, ...]]):

@@ -8,6 +8,7 @@ import unicodedata
 from collections.abc import Sequence
 
 import numpy as np
+import numpy.typing as npt
 
 from wildvalues.llm.defusing import REPLACEMENT
 
@@ -38,8 +39,8 @@ def find_quote(quote: str, texts: Sequence[str]) -> str | None:
     for text in texts:
         start = _fold(text).find(wanted)
         if start >= 0:
-            origin = _origin(text)
-            return text[origin[start] : origin[start + len(wanted) - 1] + 1]
+            first, last = _origin(text, start), _origin(text, start + len(wanted) - 1)
+            return text[first : last + 1]
     return None
 
 
@@ -106,30 +107,32 @@ _WHITE, _ODD = 100, 101
 _WIDTHS = _Widths()
 
 
+def _origin(text: str, place: int) -> int:
+    """Return the index in `text` that the character at `place` of the folded text came from."""
+    ends = _ends(text)
+    return int(np.searchsorted(ends, place, side="right"))
+
+
 @functools.lru_cache(maxsize=64)
-def _origin(text: str) -> Sequence[int]:
-    """Return, for each character of the folded text, the index in `text` it came from."""
+def _ends(text: str) -> npt.NDArray[np.int64]:
+    """Return, for each character of `text`, the length of the folded text up to and with it."""
     widths = np.frombuffer(text.translate(_WIDTHS).encode("latin-1"), np.uint8)
     if _ODD in widths:
-        return _origin_slowly(text)
+        return _ends_slowly(text)
     places = np.flatnonzero(widths)
     white = widths[places] == _WHITE
-    counts = np.where(white, 1, widths[places])
-    counts[1:][white[1:] & white[:-1]] = 0
-    return np.repeat(places, counts).tolist()
+    counts = widths.astype(np.int64)
+    counts[places[white]] = 1
+    counts[places[1:][white[1:] & white[:-1]]] = 0
+    return np.cumsum(counts)
 
 
-def _origin_slowly(text: str) -> list[int]:
+def _ends_slowly(text: str) -> npt.NDArray[np.int64]:
     """Do the same where white space may follow what only looks like it."""
-    origin: list[int] = []
-    last = ""
-    for index, folded in enumerate(map(_FOLDED.__getitem__, map(ord, text))):
-        if folded == _GAP:
-            if last == " ":
-                continue
-            last = " "
-            origin.append(index)
-        elif folded:
-            last = folded[-1]
-            origin.extend([index] * len(folded))
-    return origin
+    ends: list[int] = []
+    length, last = 0, ""
+    for folded in map(_FOLDED.__getitem__, map(ord, text)):
+        seen = "" if folded == _GAP and last == " " else folded.replace(_GAP, " ")
+        length, last = length + len(seen), seen[-1:] or last
+        ends.append(length)
+    return np.array(ends, np.int64)

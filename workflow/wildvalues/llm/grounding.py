@@ -34,7 +34,7 @@ def find_quote(quote: str, texts: Sequence[str]) -> str | None:
     proves nothing and is not accepted.
     """
     wanted = _fold(quote.strip().strip("\"'").rstrip(".…").strip())
-    if sum(character.isalnum() for character in wanted) < _MIN_LETTERS:
+    if sum(map(str.isalnum, wanted)) < _MIN_LETTERS:
         return None
     for text in texts:
         start = _fold(text).find(wanted)

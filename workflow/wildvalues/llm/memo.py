@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import hashlib
 import json
 import logging
@@ -31,19 +32,23 @@ JOURNAL_VARIABLE = "WILDVALUES_MEMO_JOURNAL"
 
 def memo_key(request: Request) -> str:
     """Hex sha256 of everything in `request` that can change the answer."""
-    asked = {
-        "format": KEY_VERSION,
-        "model": request.model,
-        "messages": [[message.role, message.content] for message in request.messages],
-        "schema": request.schema,
-        "options": None if request.options is None else list(request.options),
-        "max_tokens": request.max_tokens,
-        "temperature": float(request.temperature),
-        "sample": request.sample,
-    }
-    # ASCII escapes make lone surrogates hashable and leave no question of encoding or normal form.
-    text = json.dumps(asked, sort_keys=True, ensure_ascii=True, separators=(",", ":"), allow_nan=False)
+    messages = ",".join([_encoded(message.role, message.content) for message in request.messages])
+    # What `json.dumps` with sorted keys and without spaces gives, but the examples that all requests share are
+    # encoded once. ASCII escapes make lone surrogates hashable and leave no question of encoding or normal form.
+    text = (
+        f'{{"format":{KEY_VERSION},"max_tokens":{_json(request.max_tokens)},"messages":[{messages}],'
+        f'"model":{_json(request.model)},"options":{_json(request.options)},"sample":{_json(request.sample)},'
+        f'"schema":{_json(request.schema)},"temperature":{_json(float(request.temperature))}}}'
+    )
     return hashlib.sha256(text.encode("ascii")).hexdigest()
+
+
+_json = json.JSONEncoder(ensure_ascii=True, separators=(",", ":"), allow_nan=False).encode
+
+
+@functools.lru_cache(maxsize=256)
+def _encoded(role: str, content: str) -> str:
+    return _json([role, content])
 
 
 def default_folder() -> Path:

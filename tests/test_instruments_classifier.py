@@ -14,7 +14,7 @@ import word_vectors
 from small_study import ROOT
 from wildvalues.calibration import anchor_conversations
 from wildvalues.errors import InputError
-from wildvalues.instruments import cascade, classifier, training
+from wildvalues.instruments import card, cascade, classifier, measuring, training
 from wildvalues.instruments.classifier import HeldOut
 from wildvalues.instruments.prevalence import MIN_CORPUS, adapted, shares
 from wildvalues.instruments.vectors import CHUNK_CHARS, CHUNKS, Embedding, conversation_vectors, passages
@@ -87,6 +87,39 @@ def test_what_was_held_out_was_not_learned_by_heart(monkeypatch: pytest.MonkeyPa
     right = (unseen.probabilities.argmax(axis=1) == unseen.labels).mean()
     prevalent = np.bincount(unseen.labels).max() / len(unseen.labels)
     assert right < prevalent + 0.1
+
+
+def test_what_is_only_measured_on_changes_no_coefficient(monkeypatch: pytest.MonkeyPatch) -> None:
+    word_vectors.use(monkeypatch)
+    frame, labels = conversations()
+    new, right = conversations(80, sources=("new",))
+    new = new.assign(conversation_id="new-" + new["conversation_id"])
+    wrong = {f"new-{i}": {"subjective": "objective", "objective": "subjective"}[str(x)] for i, x in right.items()}
+    known = training.make_examples(frame, {"subjectivity": labels}, OPTIONS, "words")
+    test = training.make_examples(new, {"subjectivity": wrong}, OPTIONS, "words")
+    both = training.with_test(known, test)
+    alone, together = (training.train(one, "words", []).heads["subjectivity"] for one in (known, both))
+    np.testing.assert_array_equal(alone.coefficients, together.coefficients)
+    np.testing.assert_array_equal(alone.held_out.probabilities, together.held_out.probabilities)
+    measured = measuring.across(both, "subjectivity")
+    right_share = {source: adapted for source, _, _, _, adapted in measuring.by_source(measured)}
+    assert right_share["a"] > 0.7 > 0.3 > right_share["new"]
+    with pytest.raises(InputError, match="'c000' is to be trained on and to be measured on"):
+        training.with_test(known, known)
+
+
+def test_the_card_says_what_was_measured_and_how_to_repeat_it(monkeypatch: pytest.MonkeyPatch) -> None:
+    word_vectors.use(monkeypatch)
+    frame, labels = conversations(200)
+    examples = training.make_examples(frame, {"subjectivity": labels}, OPTIONS, "words")
+    files = [classifier.Labelled("mine.jsonl", 200, "a" * 64)]
+    text = card.model_card(examples, training.train(examples, "words", files), "wildvalues train --labels mine.jsonl")
+    reporting = int((~training.tuning_half(examples.ids)).sum())
+    assert f"| known sources | {reporting} |" in text
+    assert f"| new source | {reporting} |" in text
+    assert "wildvalues train --labels mine.jsonl" in text
+    assert f"| mine.jsonl | 200 | `{'a' * 64}` |" in text
+    assert "| 0.05 | decides " in text
 
 
 def test_conversations_without_a_label_are_left_out_and_too_few_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:

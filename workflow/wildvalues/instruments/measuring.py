@@ -57,7 +57,7 @@ def within(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = 
     by_source
         Whether a cascade's bounds are to hold for other sources too; see `training.train`.
     """
-    known = _labelled(examples, facet)
+    known = _labelled(examples, facet) & examples.learnable
     tuning = tuning_half(examples.ids)
     head = fit(examples, facet, known & tuning)
     corpus = known & ~tuning & _or_all(among, known)
@@ -65,7 +65,7 @@ def within(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = 
 
 
 def across(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = None) -> Judged:
-    """Judge the reporting half of each source by a head trained on the other sources."""
+    """Judge the reporting half of each source by a head trained on the other sources, as far as they are learnable."""
     known = _labelled(examples, facet)
     tuning = tuning_half(examples.ids)
     parts = []

@@ -53,12 +53,15 @@ class Examples:
     ----------
     vectors
         float32, shape (conversations, features).
+    learnable
+        Which of them may be trained on; the others are there to measure on.
     """
 
     ids: NDArray[np.object_]
     sources: NDArray[np.object_]
     vectors: NDArray[np.float32]
     targets: Mapping[str, Target]
+    learnable: NDArray[np.bool_]
 
     def __len__(self) -> int:
         return len(self.ids)
@@ -108,7 +111,30 @@ def make_examples(
         if len(set(labels[labels >= 0])) < 2:
             raise InputError(f"{facet}: the labels name fewer than two of its options, so there is nothing to learn")
         targets[facet] = Target(options[facet], labels)
-    return Examples(ids, used["source"].fillna("").to_numpy(dtype=object), vectors, targets)
+    sources = used["source"].fillna("").to_numpy(dtype=object)
+    return Examples(ids, sources, vectors, targets, np.ones(len(ids), dtype=bool))
+
+
+def with_test(examples: Examples, test: Examples) -> Examples:
+    """Return examples followed by those of `test`, which are measured on and never trained on.
+
+    Raises
+    ------
+    InputError
+        When a conversation is in both.
+    """
+    if common := sorted(set(examples.ids) & set(test.ids)):
+        raise InputError(f"conversation {common[0]!r} is to be trained on and to be measured on; give it once")
+    return Examples(
+        np.concatenate([examples.ids, test.ids]),
+        np.concatenate([examples.sources, test.sources]),
+        np.vstack([examples.vectors, test.vectors]),
+        {
+            name: Target(target.options, np.concatenate([target.labels, test.targets[name].labels]))
+            for name, target in examples.targets.items()
+        },
+        np.concatenate([examples.learnable, np.zeros(len(test), dtype=bool)]),
+    )
 
 
 def options_of(facets: Mapping[str, ListFacet | PhraseFacet | ChoiceFacet]) -> dict[str, tuple[str, ...]]:
@@ -170,7 +196,7 @@ def fit(examples: Examples, name: str, rows: NDArray[np.bool_], unseen: HeldOut 
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
     target = examples.targets[name]
-    rows = rows & (target.labels >= 0)
+    rows = rows & (target.labels >= 0) & examples.learnable
     labels = target.labels[rows]
     n = len(target.options)
     coefficients = np.zeros((n, examples.vectors.shape[1]), dtype=np.float32)
@@ -241,7 +267,7 @@ def held_out(
         The conversations that the facet is read off; None for all.
     """
     labels = examples.targets[name].labels
-    rows = rows & (labels >= 0)
+    rows = rows & (labels >= 0) & examples.learnable
     counted = rows if among is None else rows & among
     left_out, across = parts(examples, rows, by_source=by_source)
     found = np.zeros((len(examples), len(examples.targets[name].options)))

@@ -10,7 +10,7 @@ from wildvalues.cli import params_option
 from wildvalues.errors import InputError
 from wildvalues.files import read_json, read_table, replacing, sha256_text
 from wildvalues.llm.facets import PhraseFacet, Prompts, load_prompts
-from wildvalues.params import Params, load_params
+from wildvalues.params import Instrument, Params, load_params
 from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, SCREENING
 
 _INTERIM, _METRICS = Path("data/interim"), Path("results/metrics")
@@ -99,7 +99,9 @@ def _learned(params: Params, prompts: Prompts, screen: dict[str, int]) -> list[s
             f"the last screening was decided by {', '.join(others)} too, and what learns from itself learns nothing: "
             "set screen.instrument: model, run `wildvalues screen` and `wildvalues extract`, then distil"
         )
-    asked = [((params.screen.facet,), params.screen.instrument)] if params.screen.facet == LEARNABLE else []
+    asked: list[tuple[tuple[str, ...], Instrument]] = (
+        [((params.screen.facet,), params.screen.instrument)] if params.screen.facet == LEARNABLE else []
+    )
     asked += [((*request.facets,), request.instrument) for request in params.extract.requests]
     tells_words = providers.tells_words(params)
     found = []

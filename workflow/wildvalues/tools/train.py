@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import tempfile
+from collections.abc import Mapping
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 import pandas as pd
@@ -14,6 +16,11 @@ from wildvalues.files import read_table, replacing, write_table
 from wildvalues.params import Params, load_params
 from wildvalues.stage import load_stage, run_stage
 from wildvalues.tables import CONVERSATIONS
+
+if TYPE_CHECKING:
+    from wildvalues.instruments.classifier import Labelled
+    from wildvalues.instruments.training import Examples
+    from wildvalues.llm.facets import ChoiceFacet, ListFacet, PhraseFacet
 
 FACETS = ("subjectivity", "response_type", "human_values")
 
@@ -31,6 +38,15 @@ FACETS = ("subjectivity", "response_type", "human_values")
     multiple=True,
     help="Logs that hold the labelled conversations, any format; repeat. Default: ingest.input.",
 )
+@click.option(
+    "--test-labels",
+    type=click.Path(path_type=Path),
+    multiple=True,
+    help="Labels to measure on in the report and never to train on; repeat.",
+)
+@click.option(
+    "--test-conversations", type=click.Path(path_type=Path), multiple=True, help="Logs that hold those; repeat."
+)
 @click.option("--facet", "facets", multiple=True, default=FACETS, show_default=True, help="Facet to learn; repeat.")
 @click.option("--prompts", type=click.Path(path_type=Path), default=Path("workflow/prompts"), show_default=True)
 @click.option("--weights", type=click.Path(path_type=Path), help="File to write. Default: instruments.weights.")
@@ -39,6 +55,8 @@ FACETS = ("subjectivity", "response_type", "human_values")
 def command(
     labels: tuple[Path, ...],
     conversations: tuple[Path, ...],
+    test_labels: tuple[Path, ...],
+    test_conversations: tuple[Path, ...],
     facets: tuple[str, ...],
     prompts: Path,
     weights: Path | None,
@@ -57,22 +75,46 @@ def command(
     logs = conversations or (Path(params.ingest.input),)
     target = weights or Path(params.instruments.weights)
     declared = {name: load_prompts(prompts, [name]).facets[name] for name in facets}
-    wanted = labelled_ids(given)
-    frame = read_logs(logs, params, wanted)
-    readings, files = training.read_gold_labels(given, frame, declared)
-    examples = training.make_examples(frame, readings, training.options_of(declared), params.embed.model)
+    examples, files = _examples(given, logs, declared, params)
     trained = training.train(examples, params.embed.model, files)
     target.parent.mkdir(parents=True, exist_ok=True)
     with replacing(target) as scratch:
         classifier.save(trained, scratch)
-    size = target.stat().st_size
-    click.echo(f"{target}: trained on {len(examples):,} of {len(wanted):,} labelled conversations, {size:,} bytes")
+    click.echo(f"{target}: trained on {len(examples):,} labelled conversations, {target.stat().st_size:,} bytes")
     if report is not None:
         from wildvalues.instruments import card
 
+        tests: list[classifier.Labelled] = []
+        if test_labels:
+            test, tests = _examples(test_labels, test_conversations or logs, declared, params)
+            examples = training.with_test(examples, test)
+        typed = _typed(
+            {
+                "labels": given,
+                "conversations": logs,
+                "test-labels": test_labels,
+                "test-conversations": test_conversations,
+                "weights": (target,),
+                "report": (report,),
+            }
+        )
         with replacing(report) as scratch:
-            scratch.write_text(card.model_card(examples, trained, _typed(given, logs, target, report)), "utf-8")
+            scratch.write_text(card.model_card(examples, trained, typed, tests), "utf-8")
         click.echo(f"{report}: the model card, with what was measured")
+
+
+def _examples(
+    labels: tuple[Path, ...],
+    logs: tuple[Path, ...],
+    facets: Mapping[str, ListFacet | PhraseFacet | ChoiceFacet],
+    params: Params,
+) -> tuple[Examples, list[Labelled]]:
+    from wildvalues.instruments import training
+
+    options = training.options_of(facets)
+    frame = read_logs(logs, params, labelled_ids(labels))
+    readings, files = training.read_gold_labels(labels, frame, facets)
+    return training.make_examples(frame, readings, options, params.embed.model), files
 
 
 def labelled_ids(labels: tuple[Path, ...]) -> set[str]:
@@ -124,11 +166,10 @@ def _places(stage_name: str, folder: str) -> dict[str, Path]:
     return {key: Path(folder, Path(where).name) for key, where in {**stage.reads, **stage.writes}.items()}
 
 
-def _typed(labels: tuple[Path, ...], logs: tuple[Path, ...], weights: Path, report: Path) -> str:
+def _typed(options: Mapping[str, tuple[Path, ...]]) -> str:
     """Return the command as a reader may type it again."""
-    words = ["wildvalues train"]
-    words += [f"--labels {_shown(path)}" for path in labels] + [f"--conversations {_shown(path)}" for path in logs]
-    return " \\\n  ".join([*words, f"--weights {_shown(weights)}", f"--report {_shown(report)}"])
+    words = [f"--{name} {_shown(path)}" for name, paths in options.items() for path in paths]
+    return " \\\n  ".join(["wildvalues train", *words])
 
 
 def _shown(path: Path) -> str:

@@ -70,7 +70,7 @@ def test_an_empty_vocabulary_needs_no_model(tmp_path: Path, monkeypatch: pytest.
 
 
 def test_a_folder_without_a_model_is_one_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(vectors, "_folder", lambda name: tmp_path)
+    monkeypatch.setattr(vectors, "model_folder", lambda name: tmp_path)
     with pytest.raises(ModelError, match=r"embed\.model: 'broken'"):
         encode(["care"], Embed(model="broken"))
 

@@ -167,8 +167,9 @@ def test_a_server_with_a_rate_limit_is_hardly_ever_asked_too_much(
     usage = run(server, tmp_path, 120, 32)
     statuses = server.state()["statuses"]
     assert statuses["200"] == 120
-    # Without the headers, every call beyond the first burst of 20 would be turned away at least once.
-    assert statuses.get("429", 0) == usage.retries <= 40
+    # Without the headers, every call beyond the first burst of 20 would be turned away at least once: 100. How many of
+    # the first 32 are on their way before the first header arrives depends on the machine.
+    assert statuses.get("429", 0) == usage.retries < 60
 
 
 def test_a_crowded_server_gets_fewer_calls_at_once(

@@ -18,6 +18,8 @@ from wildvalues.validation.planted import Evidence, Planted, Sought, Tables
 
 # The published study lists its ten most frequent values.
 FREQUENT = 10
+# Of fewer who state a value, none taken up would be no news.
+FEWEST = 5
 
 
 def look_for(planted: Sequence[Planted], evidence: Evidence) -> list[Sought]:
@@ -114,7 +116,7 @@ def _taken_up(planted: Planted, evidence: Evidence) -> Sought:
 
 
 def _not_mirrored(planted: Planted, evidence: Evidence) -> Sought:
-    """Absence counts as found only where it could have been otherwise: the value must be there to be tested."""
+    """Look for absence, which counts only where presence could have shown: enough users must state the value."""
     pairs = evidence.tables["associations"]
     stated = pairs[
         (pairs["column_facet"] == "human_values")
@@ -122,13 +124,13 @@ def _not_mirrored(planted: Planted, evidence: Evidence) -> Sought:
         & (pairs["column_id"] == planted.where)
         & (pairs["row_facet"] == "ai_values")
     ]
-    if stated.empty:
-        return Sought(planted, False, "users state it too rarely to be tested")
-    total = int(stated["column_total"].iloc[0])
+    total = 0 if stated.empty else int(stated["column_total"].iloc[0])
+    if total < FEWEST:
+        return Sought(planted, False, "users state it too rarely to tell", total=total)
     found = _taken_up(planted, evidence)
     if found.observed is None:
         return Sought(planted, True, f"stated in {total}, taken up too rarely to be tested", total=total)
-    return replace(found, found=not found.found)
+    return replace(found, found=not found.found and 2 * found.observed < total)
 
 
 def _model(planted: Planted, evidence: Evidence) -> Sought:

@@ -87,6 +87,11 @@ class Study:
         assert isinstance(reading, Reading), reading
         self.readings += 1
         self.ungrounded += reading.ungrounded
+        self.forget(name)
+
+    def forget(self, name: str) -> None:
+        """Let go of a conversation after its last question."""
+        number, group = map(int, name.split(":"))
         if group == self._questions - 1:
             del self._turns[number]
 
@@ -174,7 +179,7 @@ class Instant:
     async def ask(self, request: Request, family: Sequence[Request] = ()) -> Answer:
         """Answer after one turn of the loop."""
         await asyncio.sleep(0)
-        return self._model.complete(request)
+        return self._model.complete(request) if request.options is None else self._model.choose(request)
 
     def prefix(self, request: Request) -> Hashable | None:
         """Nothing is shared: one question a conversation."""
@@ -185,9 +190,9 @@ class Instant:
         self.loop.close()
 
 
-def ask_all(count: int) -> float:
-    """Seconds to ask one question of each of `count` conversations, or to replay the answers when they are there."""
-    study, chosen, provider = Study(1), params(None, 256), Instant(256)
+def ask_all(count: int, questions: int) -> float:
+    """Seconds to ask `count` requests inside the process, or to replay the answers when they are there."""
+    study, chosen, provider = Study(questions), params(None, 256), Instant(256)
     with Memo(Path("memo")) as memo:
         started = time.perf_counter()
         for name, answer in answer_all(
@@ -199,9 +204,9 @@ def ask_all(count: int) -> float:
     return seconds
 
 
-def gather_all(count: int) -> float:
+def gather_all(count: int, questions: int) -> float:
     """Seconds to do the same in a plain gather over all requests, answers kept until the end."""
-    study, provider = Study(1), Instant(256)
+    study, provider = Study(questions), Instant(256)
     started = time.perf_counter()
 
     async def run() -> list[tuple[str, Answer]]:
@@ -218,9 +223,9 @@ def gather_all(count: int) -> float:
     return time.perf_counter() - started
 
 
-def replay_sqlite(count: int) -> float:
+def replay_sqlite(count: int, questions: int) -> float:
     """Seconds to replay from a table of SQLite: key -> answer as JSON, the same keys and the same reading."""
-    study = Study(1)
+    study = Study(questions)
     store = sqlite3.connect("answers.sqlite")
     found = store.execute("select count(*) from sqlite_master").fetchone()[0]
     if not found:
@@ -229,9 +234,11 @@ def replay_sqlite(count: int) -> float:
             for _, request in study.requests(count):
                 answer = memo.get(request)
                 assert answer is not None
-                text = json.dumps([answer.text, answer.stop_reason, answer.input_tokens, answer.output_tokens])
+                odds = None if answer.log_probabilities is None else dict(answer.log_probabilities)
+                fields = [answer.text, answer.stop_reason, answer.input_tokens, answer.output_tokens, odds]
+                text = json.dumps(fields)
                 store.execute("insert into answers values (?, ?)", (memo_key(request), text))
-        study = Study(1)
+        study = Study(questions)
     started = time.perf_counter()
     for name, request in study.requests(count):
         (text,) = store.execute("select answer from answers where key = ?", (memo_key(request),)).fetchone()
@@ -239,11 +246,13 @@ def replay_sqlite(count: int) -> float:
     return time.perf_counter() - started
 
 
-def bare_requests(count: int) -> float:
+def bare_requests(count: int, questions: int) -> float:
     """Seconds to make the requests and their keys, which any cache must."""
+    study = Study(questions)
     started = time.perf_counter()
-    for _, request in Study(1).requests(count):
+    for name, request in study.requests(count):
         memo_key(request)
+        study.forget(name)
     return time.perf_counter() - started
 
 
@@ -298,11 +307,12 @@ def replay_table() -> None:
     """Print how long a second run takes."""
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        first, _ = measured(folder, "ask", REPLAYED)
+        size = (REPLAYED, len(GROUPS))
+        first, _ = measured(folder, "ask", *size)
         rows = {
-            "requests and keys alone": measured(folder, "keys", REPLAYED),
-            "SQLite table": (measured(folder, "sqlite", REPLAYED), measured(folder, "sqlite", REPLAYED))[1],
-            "answer_all, from the memo": measured(folder, "ask", REPLAYED),
+            "requests and keys alone": measured(folder, "keys", *size),
+            "SQLite table": (measured(folder, "sqlite", *size), measured(folder, "sqlite", *size))[1],
+            "answer_all, from the memo": measured(folder, "ask", *size),
         }
     print(
         f"\nA second run of {REPLAYED:,} requests with reading and grounding (the first, in process: {first:.1f} s)\n"
@@ -321,7 +331,7 @@ def memory_table() -> None:
     for size in CORPORA:
         with tempfile.TemporaryDirectory() as name:
             for way, work in zip(peaks, ("ask", "ask", "gather"), strict=True):
-                peaks[way].append(measured(Path(name), work, size)[1])
+                peaks[way].append(measured(Path(name), work, size, 1)[1])
     for way, (small, large) in peaks.items():
         print(f"| {way} | {small:.0f} | {large:.0f} | {large - small:+.0f} |")
 

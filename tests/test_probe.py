@@ -15,9 +15,9 @@ from wildvalues.instruments.naming_words import Scale, choose_names, score_names
 from wildvalues.llm.facets import Reading, load_prompts
 from wildvalues.llm.memo import memo_key
 from wildvalues.llm.planning import settled
-from wildvalues.llm.probing import phrase_of, probe_request, probes_of
+from wildvalues.llm.probing import probe_request, probes_of
 from wildvalues.llm.transcript import Turn
-from wildvalues.llm.types import ANY_WORD, Answer
+from wildvalues.llm.types import ANY_WORD
 from wildvalues.llm.usage import Usage
 from wildvalues.params import Params
 
@@ -31,10 +31,6 @@ EVEN = np.full(3, 1 / 3)
 
 def scored(answers: list[dict[str, float]], *, centred: bool = True) -> np.ndarray:
     return score_names([answers], WORDS, NAMES, EVEN, SCALE, centred=centred)
-
-
-def answer(text: str) -> Answer:
-    return Answer(text, "end_turn", 10, 3)
 
 
 def conversations(n: int) -> pd.DataFrame:
@@ -75,30 +71,17 @@ def test_at_least_one_name_is_reported_and_the_unlikely_ones_are_not() -> None:
     assert choose_names(np.array([0.5, 0.2, 0.01]), np.eye(3), most=3, at_least=0.1) == [0, 1]
 
 
-@pytest.mark.parametrize(
-    ("text", "phrase"),
-    [
-        (" Give advice on a quarrel. Then", "give advice on a quarrel"),
-        ("translate a phrase\nThe user", "translate a phrase"),
-        ("write one two three four five six seven eight nine", "write one two three four five six seven"),
-        ("  ", None),
-    ],
-)
-def test_a_phrase_ends_with_its_sentence_and_after_eight_words(text: str, phrase: str | None) -> None:
-    assert phrase_of(answer(text), 8) == phrase
-
-
 def test_probes_of_one_conversation_share_all_that_comes_before_the_question() -> None:
-    prompts = load_prompts(PROMPTS, ["ai_values", "human_values", "task"])
+    prompts = load_prompts(PROMPTS, ["ai_values", "human_values"])
     turns = [Turn("user", "hello"), Turn("assistant", "hello you")]
     made = [
         probe_request(one, turns, system="S", model="m", temperature=0, max_chars=500)
-        for one in probes_of(prompts, ["ai_values", "human_values", "task"])
+        for one in probes_of(prompts, ["ai_values", "human_values"])
     ]
     shared = {request.messages[1].content.partition("</conversation>")[0] for request in made}
     assert len(shared) == 1
     assert len({memo_key(request) for request in made}) == len(made)
-    assert [request.options for request in made[-2:]] == [ANY_WORD, None]
+    assert {request.options for request in made} == {ANY_WORD}
 
 
 def test_every_reading_is_quoted_from_the_right_speaker_and_named_from_the_lexicon(
@@ -106,11 +89,11 @@ def test_every_reading_is_quoted_from_the_right_speaker_and_named_from_the_lexic
 ) -> None:
     monkeypatch.setenv("WILDVALUES_MEMO", str(tmp_path))
     params = Params.model_validate({"llm": {"provider": "simulated", "replay": []}})
-    prompts = load_prompts(PROMPTS, ["ai_values", "human_values", "task"])
+    prompts = load_prompts(PROMPTS, ["ai_values", "human_values"])
     frame = conversations(3)
     found = probe.readings(
         frame,
-        ["ai_values", "human_values", "task"],
+        ["ai_values", "human_values"],
         prompts,
         none_found={"human_values": frozenset({"c01"})},
         model=None,
@@ -130,7 +113,6 @@ def test_every_reading_is_quoted_from_the_right_speaker_and_named_from_the_lexic
     without = found["human_values"]["c01"]
     assert isinstance(without, Reading)
     assert [item.label for item in without.items] == [None]
-    assert set(found["task"]) == {"c00", "c01", "c02"}
 
 
 def test_a_facet_without_probes_says_so() -> None:
@@ -150,14 +132,14 @@ def test_a_facet_without_probes_says_so() -> None:
 
 
 def test_auto_probes_a_model_that_tells_its_next_words_and_asks_any_other() -> None:
-    prompts = load_prompts(PROMPTS, ["ai_values", "response_type", "subjectivity"])
+    prompts = load_prompts(PROMPTS, ["ai_values", "response_type", "subjectivity", "task"])
 
     def chosen(facet: str, *, tells_words: bool) -> str:
         return settled([facet], "auto", prompts, tells_words=tells_words)
 
     assert chosen("ai_values", tells_words=True) == "probe"
     assert chosen("response_type", tells_words=True) == "classifier"
-    assert chosen("subjectivity", tells_words=True) == "model"
+    assert chosen("subjectivity", tells_words=True) == chosen("task", tells_words=True) == "model"
     assert {chosen(facet, tells_words=False) for facet in prompts.facets} == {"model"}
 
 

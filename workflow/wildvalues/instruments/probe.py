@@ -1,4 +1,4 @@
-"""Instrument `probe`: values named from the probabilities of a language model's next word, tasks from its next words.
+"""Instrument `probe`: values named from the probabilities of a language model's next word.
 
 For each facet the model is asked its probes (`wildvalues.llm.probing`), all about one conversation in a row. What it
 would say next, less what it says on average in this corpus, is mapped to the names of the lexicon. The quote is the
@@ -19,9 +19,9 @@ from numpy.typing import NDArray
 from wildvalues.errors import InputError
 from wildvalues.instruments.naming_words import Scale, choose_names, score_names
 from wildvalues.llm import providers
-from wildvalues.llm.facets import Item, ListFacet, PhraseFacet, Prompts, Reading
+from wildvalues.llm.facets import Item, ListFacet, Prompts, Reading
 from wildvalues.llm.memo import Memo
-from wildvalues.llm.probing import phrase_of, probe_request, probes_of, words_of
+from wildvalues.llm.probing import probe_request, probes_of, words_of
 from wildvalues.llm.runner import answer_all
 from wildvalues.llm.transcript import Turn, turns_of
 from wildvalues.llm.types import Answer, Rejected, Request
@@ -97,10 +97,7 @@ def readings(
             if one in turns and one not in rejected
         }
         answers = [[found[facet, name][one] for one in ids] for name in getattr(declared, "probes", {})]
-        if isinstance(declared, PhraseFacet):
-            phrases = [phrase_of(answer, declared.max_words) for answer in answers[0]]
-            result[facet] |= {one: Reading((Item(facet, 0, text),), 0) for one, text in zip(ids, phrases, strict=True)}
-        elif isinstance(declared, ListFacet) and ids:
+        if isinstance(declared, ListFacet) and ids:
             result[facet] |= _named(facet, declared, prompts, ids, answers, turns)
     return result
 

@@ -63,7 +63,6 @@ class PhraseFacet(_File):
     question: str
     max_words: Annotated[int, Field(ge=1, le=20)]
     examples: Mapping[str, str]
-    probes: Mapping[str, Probe] = {}
 
 
 class ChoiceFacet(_File):

@@ -6,17 +6,12 @@ it writes (measured in `workflow/instruments/README.md`). One question costs one
 
 from __future__ import annotations
 
-import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 
-from wildvalues.llm.facets import ListFacet, PhraseFacet, Probe, Prompts
+from wildvalues.llm.facets import ListFacet, Probe, Prompts
 from wildvalues.llm.transcript import Turn, render
 from wildvalues.llm.types import ANY_WORD, Answer, Message, Request
-
-# A phrase of eight words with its full stop; a model that goes on is cut there and the item rejected.
-_PHRASE_TOKENS = 40
-_END_OF_PHRASE = re.compile(r"[.;:\n(]|, (?=and|but|so|because)")
 
 
 @dataclass(frozen=True)
@@ -26,16 +21,15 @@ class Asked:
     facet: str
     name: str
     probe: Probe
-    words: bool
 
 
 def probes_of(prompts: Prompts, facets: Sequence[str]) -> Iterator[Asked]:
     """Yield the probes of the facets that have some, in their order."""
     for facet in facets:
         declared = prompts.facets[facet]
-        if isinstance(declared, ListFacet | PhraseFacet):
+        if isinstance(declared, ListFacet):
             for name, probe in declared.probes.items():
-                yield Asked(facet, name, probe, isinstance(declared, ListFacet))
+                yield Asked(facet, name, probe)
 
 
 def probe_request(
@@ -49,8 +43,8 @@ def probe_request(
             Message("user", f"{render(turns, max_chars)}\n\n{asked.probe.question}"),
             Message("assistant", asked.probe.opening),
         ),
-        options=ANY_WORD if asked.words else None,
-        max_tokens=1 if asked.words else _PHRASE_TOKENS,
+        options=ANY_WORD,
+        max_tokens=1,
         temperature=temperature,
     )
 
@@ -58,9 +52,3 @@ def probe_request(
 def words_of(answer: Answer) -> Mapping[str, float]:
     """Return the natural-log probability of each likely next word."""
     return answer.log_probabilities or {}
-
-
-def phrase_of(answer: Answer, max_words: int) -> str | None:
-    """Return the phrase that continues the opening: lower case, its first `max_words` words, None when empty."""
-    text = _END_OF_PHRASE.split(answer.text.strip(), maxsplit=1)[0]
-    return " ".join(text.lower().split()[:max_words]).strip(" ,\"'") or None

@@ -5,7 +5,8 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator
 
-from wildvalues.redaction.spans import Span, View
+from wildvalues.redaction.spans import Span
+from wildvalues.redaction.views import View
 
 _NUMBER = r"\d{1,5}(?:\s?[-–/]\s?\d{1,4})?\s?[a-zA-Z]?"
 # A capitalised word, with its apostrophe, hyphen or dot.

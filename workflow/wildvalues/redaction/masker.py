@@ -8,7 +8,8 @@ from dataclasses import dataclass
 
 from wildvalues.params import Redact
 from wildvalues.redaction import addresses, numbers, persons, secrets
-from wildvalues.redaction.spans import PLACEHOLDER, Span, View, settle, view
+from wildvalues.redaction.spans import PLACEHOLDER, Span, settle
+from wildvalues.redaction.views import View, view
 
 _WORDS = {"url_credentials": "CREDENTIALS"}
 

@@ -16,7 +16,8 @@ from stdnum.gb import nhs
 from stdnum.it import codicefiscale
 from stdnum.us import ssn
 
-from wildvalues.redaction.spans import Span, View
+from wildvalues.redaction.spans import Span
+from wildvalues.redaction.views import View
 
 _CARD = re.compile(r"(?<![\w.+-])[2-6]\d{3}(?:[ -]?\d){9,15}(?![\w-]|\.\d)")
 _IBAN = re.compile(r"(?<!\w)[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}(?!\w)")

@@ -11,8 +11,9 @@ import re
 from collections.abc import Iterable, Iterator
 
 from wildvalues.redaction.names import GIVEN_NAMES, NEVER_NAMES, WORDS_TOO
-from wildvalues.redaction.secrets import emails
-from wildvalues.redaction.spans import PLACEHOLDER, Span, View
+from wildvalues.redaction.secrets import emails_in
+from wildvalues.redaction.spans import PLACEHOLDER, Span
+from wildvalues.redaction.views import View
 
 _PART = r"(?:[^\W\d_a-zа-яё](?:[\w'’]|\.(?=\w)){0,30}(?:-[^\W\d_]\w{0,30}){0,3}|[A-Z]\.)"
 _LINK = r"(?:(?:van der|van den|van|von|de la|de|del|della|di|da|dos|bin|al|el|la|le)\s)?"
@@ -135,11 +136,9 @@ def _looks(name: str) -> bool:
 
 def _by_mail(view: View) -> Iterator[str]:
     """Two capitalised words near an e-mail address that is made of one of them."""
-    for span in emails(view):
-        local = re.sub(r"[^a-z]", "", span.key.partition("@")[0])
-        around = (
-            view.text[max(0, span.start - 200) : span.end + 200] if view.offsets[-1] == len(view.text) else view.text
-        )
+    for start, end, address in emails_in(view.text):
+        local = re.sub(r"[^a-z]", "", address.partition("@")[0])
+        around = view.text[max(0, start - 200) : end + 200]
         for match in re.finditer(rf"(?<!\w)(?={_TWO})(?P<name>{_FULL})(?!\w)", around):
             name = _clean(match["name"])
             parts = [re.sub(r"[^a-z]", "", part.casefold()) for part in re.split(r"[\s-]", name)]

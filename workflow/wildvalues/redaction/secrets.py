@@ -8,7 +8,8 @@ from collections import Counter
 from collections.abc import Iterator
 from itertools import pairwise
 
-from wildvalues.redaction.spans import Span, View
+from wildvalues.redaction.spans import Span
+from wildvalues.redaction.views import View
 
 _EMAIL = re.compile(r"(?<![\w.+%-])[\w.+%-]{1,64}@(?:[^\W_](?:[\w-]{0,61}[^\W_])?\.)+[^\W\d_]{2,24}(?![\w@])")
 # Between a scheme and an @ stands a user, not the start of an address.
@@ -48,13 +49,19 @@ _LONG = re.compile(r"(?<![\w/+=.-])[A-Za-z0-9_+/-]{28,}={0,2}(?![\w/+=-])")
 
 def emails(view: View) -> Iterator[Span]:
     """E-mail addresses, also those written with (at) and (dot)."""
-    for match in _EMAIL.finditer(view.text):
-        if _IN_URL.search(view.text, max(0, match.start() - 200), match.start()):
+    for start, end, address in emails_in(view.text):
+        yield view.span(start, end, "email", address)
+
+
+def emails_in(text: str) -> Iterator[tuple[int, int, str]]:
+    """Yield start, end and plain spelling of the e-mail addresses in a text."""
+    for match in _EMAIL.finditer(text):
+        if _IN_URL.search(text, max(0, match.start() - 200), match.start()):
             continue
-        yield view.span(*match.span(), "email", match[0].casefold())
-    for match in _SPELLED.finditer(view.text):
+        yield *match.span(), match[0].casefold()
+    for match in _SPELLED.finditer(text):
         domain = re.sub(r"\s*[\[({]\s*dot\s*[\])}]\s*", ".", match[2], flags=re.I)
-        yield view.span(*match.span(), "email", re.sub(r"\s", "", f"{match[1]}@{domain}").casefold())
+        yield *match.span(), re.sub(r"\s", "", f"{match[1]}@{domain}").casefold()
 
 
 def url_credentials(view: View) -> Iterator[Span]:

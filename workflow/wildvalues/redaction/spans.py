@@ -1,9 +1,8 @@
-"""What a rule finds, and the view of a text that rules look at."""
+"""What a rule finds, and how findings that overlap become one."""
 
 from __future__ import annotations
 
 import re
-import unicodedata
 from collections.abc import Iterable
 from dataclasses import dataclass
 
@@ -19,37 +18,6 @@ class Span:
     end: int
     kind: str
     key: str
-
-
-@dataclass(frozen=True)
-class View:
-    """A text as rules see it: without invisible characters, with wide forms made plain.
-
-    Zero-width characters inside a number or a name would hide it from every pattern. `offsets[i]` is where character
-    i of `text` stands in the text as it is; one more entry marks the end.
-    """
-
-    text: str
-    offsets: tuple[int, ...]
-
-    def span(self, start: int, end: int, kind: str, key: str) -> Span:
-        """Return a span of the view as a span of the text as it is."""
-        return Span(self.offsets[start], self.offsets[end - 1] + 1, kind, key)
-
-
-def view(text: str) -> View:
-    """Return the view of `text`."""
-    if text.isascii():
-        return View(text, tuple(range(len(text) + 1)))
-    characters: list[str] = []
-    offsets: list[int] = []
-    for i, char in enumerate(text):
-        if unicodedata.category(char) == "Cf" or char in "\u034f\u115f\u1160\u3164":
-            continue
-        plain = unicodedata.normalize("NFKC", char)
-        characters.append(plain if len(plain) == 1 else char)
-        offsets.append(i)
-    return View("".join(characters), (*offsets, len(text)))
 
 
 def settle(spans: Iterable[Span], text: str) -> list[Span]:

@@ -209,6 +209,7 @@ class Analyze(Section):
     min_count: Count = Field(default=3, description="conversations with the value, and with the context, for a test")
     min_context: Positive = Field(default=8, description="conversations a context needs to enter the variation table")
     bootstrap: Count = Field(default=500, description="resamples for intervals by user")
+    near_universal: Share = Field(default=0.8, description="a value of more than this share is not contrasted; 1: all")
 
 
 class Disclose(Section):

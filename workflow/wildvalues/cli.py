@@ -26,6 +26,7 @@ TOOLS = {
     "engines": "wildvalues.tools.engines",
     "estimate": "wildvalues.tools.estimate",
     "fetch": "wildvalues.tools.fetch",
+    "lexicon": "wildvalues.tools.lexicon",
     "memo": "wildvalues.tools.memo",
     "model": "wildvalues.tools.model",
     "planted": "wildvalues.tools.planted",

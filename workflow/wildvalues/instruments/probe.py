@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
@@ -31,20 +30,12 @@ from wildvalues.params import Embed, Params
 # Fewer conversations than this say too little about the words that a model favours; as in `calibration.MIN_CORPUS`.
 MIN_CORPUS = 20
 # Names less likely than this are not reported.
-_AT_LEAST = 0.12
+AT_LEAST = 0.12
 _SENTENCE = re.compile(r"[^.!?\n]+(?:[.!?]+|\n|$)")
 _QUOTE_CHARS = (12, 160)
 _STEM = 5
 
 _Distribution = Mapping[str, float]
-
-
-@dataclass(frozen=True)
-class Probed:
-    """A facet with its probes' answers: by probe, by conversation."""
-
-    facet: str
-    answers: Mapping[str, Mapping[str, Answer]]
 
 
 def readings(
@@ -85,7 +76,7 @@ def readings(
         one: turns_of(said)
         for one, said in zip(conversations["conversation_id"], conversations["messages"], strict=True)
     }
-    found, rejected = _ask(turns, facets, prompts, none_found, model, params, max_chars, stage, usage)
+    found, rejected = ask(turns, facets, prompts, none_found, model, params, max_chars, stage, usage)
     result: dict[str, dict[str, Reading | Rejected]] = {}
     for facet in facets:
         declared = prompts.facets[facet]
@@ -102,7 +93,7 @@ def readings(
     return result
 
 
-def _ask(
+def ask(
     turns: Mapping[str, list[Turn]],
     facets: Sequence[str],
     prompts: Prompts,
@@ -113,6 +104,7 @@ def _ask(
     stage: str,
     usage: Usage,
 ) -> tuple[dict[tuple[str, str], dict[str, Answer]], dict[str, Rejected]]:
+    """Return the answers by facet and probe, then by conversation; and the conversations that cannot be answered."""
     asked = list(probes_of(prompts, facets))
     model_id = providers.model_id(params, model)
     pairs = [
@@ -179,7 +171,7 @@ def _named(
     name_vectors = np.asarray(encode(names, Embed()))
     fits = score_names(words, vectors, name_vectors, priors, scale_of(lexicon.scale), centred=len(ids) >= MIN_CORPUS)
     alike = name_vectors.astype(float) @ name_vectors.astype(float).T
-    taken = [choose_names(row, alike, most=declared.max_items, at_least=_AT_LEAST) for row in np.round(fits, 6)]
+    taken = [choose_names(row, alike, most=declared.max_items, at_least=AT_LEAST) for row in np.round(fits, 6)]
 
     sentences = {one: _sentences(turns[one], declared.speaker) for one in ids}
     texts = sorted({text for mine in sentences.values() for text in mine})

@@ -15,6 +15,7 @@ from wildvalues.errors import InputError
 from wildvalues.files import read_table
 from wildvalues.instruments import classifier, training
 from wildvalues.llm.facets import load_prompts
+from wildvalues.llm.last_runs import last_runs
 from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, SCREENING
 
 CHAIN = ("ingest", "sample", "redact", "screen", "extract")
@@ -109,6 +110,17 @@ def test_a_response_type_by_the_classifier_is_one_of_the_options_with_its_margin
     assert counts["decided_by_model"] == counts["calls"] == 4 * n - n - counts["decided_by_classifier"]
     without = annotations[(annotations["facet"] == "human_values") & annotations["label"].isna()]
     assert len(without) >= counts["decided_by_classifier"] - n
+
+
+def test_probes_count_as_calls_in_metrics_and_in_the_closing_summary(
+    study: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    requests = [{"facets": ["ai_values"], "instrument": "probe"}, {"facets": ["response_type"], "instrument": "model"}]
+    run(study, monkeypatch, "sample", "redact", "screen", "extract", sample__size=12, extract__requests=requests)
+    counts = metrics("extract")
+    probes = len(load_prompts(ROOT / "workflow/prompts", ["ai_values"]).facets["ai_values"].probes)  # type: ignore[union-attr]
+    assert counts["calls"] == counts["conversations"] * (probes + 1)
+    assert last_runs()["extract"]["calls"] == counts["calls"]
 
 
 def test_a_list_cannot_be_read_by_the_classifier_alone(study: Path, monkeypatch: pytest.MonkeyPatch) -> None:

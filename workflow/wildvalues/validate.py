@@ -15,6 +15,7 @@ from wildvalues.files import read_table, write_json
 from wildvalues.params import Embed, Params
 from wildvalues.stage import Stage
 from wildvalues.tables import ANNOTATIONS, RESPONSE_TYPES, SCREENING
+from wildvalues.validation.categories import by_category
 from wildvalues.validation.facets import Encode, Resampling, Section, closed, detected, open_lists, phrases
 from wildvalues.validation.gold import Gold, read_gold, spelled
 
@@ -110,6 +111,7 @@ def compare(
         sections[facet] |= closed(
             [present[bool(x)] for x in gold_names], [present[bool(x)] for x in found_names], list(present.values()), HOW
         )
+        sections[f"{facet}_category"] = by_category(gold_names, found_names, encode, HOW)
     tasks = [one for one in both("task") if found("task", one)]
     sections["task"] = phrases(
         [spelled(str(labels[one].task)) for one in tasks],

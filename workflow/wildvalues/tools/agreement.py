@@ -28,6 +28,8 @@ SHOWN = (
     ("ai_values", "precision", None, "AI values, nearest name, precision"),
     ("ai_values", "recall", None, "AI values, nearest name, recall"),
     ("ai_values", "f1", "chance_f1", "AI values, nearest name, F1"),
+    ("human_values_category", "f1", "chance_f1", "human values, top-level category, F1"),
+    ("ai_values_category", "f1", "chance_f1", "AI values, top-level category, F1"),
     ("task", "accuracy", "chance_accuracy", "task, nearest phrase, share alike"),
     ("task", "cosine", "chance_cosine", "task, mean cosine"),
 )

@@ -167,7 +167,17 @@ class Canonicalize(Section):
 
     merge_spelling: bool = True
     merge_word_order: bool = True
-    merge_similarity: Annotated[float, Field(gt=0, le=1)] | None = None
+    merge_same_root: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="least cosine of names with the same words up to their endings; null merges none"
+    )
+    merge_similarity: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=None, description="least cosine of any two names; null merges none"
+    )
+    merge_difference: Annotated[float, Field(ge=0, le=1)] = Field(
+        default=0.5, description="least cosine of the words in which two names differ that share one"
+    )
+    ask_model: bool = Field(default=False, description="the language model has the last word on each near-synonym")
+    vetoes: str = Field(default="data/curation/vetoes.yaml", description="names to keep apart and to join, by hand")
     min_conversations: Positive = 1
 
 

@@ -7,14 +7,16 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
+from scipy.optimize import brentq
 from statsmodels.stats.contingency_tables import Table, Table2x2
 from statsmodels.stats.multitest import multipletests
 
-from wildvalues.statistics.chisquare import table_test
+from wildvalues.statistics.chisquare import corrected_v, table_test
 from wildvalues.statistics.corrections import benjamini_hochberg, bonferroni, bonferroni_threshold
 from wildvalues.statistics.exact import fisher_two_sided
 from wildvalues.statistics.odds import odds_ratios
-from wildvalues.statistics.residuals import adjusted_residuals, residual_tests
+from wildvalues.statistics.residuals import adjusted_residuals, residual_tests, smallest_expected
+from wildvalues.statistics.tails import two_sided
 
 cell = st.integers(0, 60)
 two_by_two = st.tuples(cell, cell, cell, cell).filter(
@@ -65,12 +67,37 @@ def test_exact_p_holds_for_a_rare_and_perfect_association_in_a_large_study():
     assert fisher_two_sided([40], [40], [40], 308_210)[0] == pytest.approx(expected, rel=1e-6)
 
 
-def test_p_is_exact_where_an_expected_count_is_small_and_normal_elsewhere():
+def tails(a: int, row: int, column: int, n: int) -> float:
+    exact = stats.hypergeom(n, row, column)
+    return float(min(1, 2 * min(exact.cdf(a), exact.sf(a - 1))))
+
+
+def test_p_is_fishers_where_an_expected_count_is_small_and_twice_the_tail_elsewhere():
     n = 200
     found = residual_tests([8, 40], [10, 100], [40, 60], n)
     assert found.p[0] == pytest.approx(stats.fisher_exact([[8, 2], [32, 158]]).pvalue)
-    assert found.p[1] == pytest.approx(2 * stats.norm.sf(abs(found.residual[1])))
+    assert found.p[1] == pytest.approx(tails(40, 100, 60, n), rel=0.01)
     assert found.expected.tolist() == [2.0, 30.0]
+
+
+@settings(max_examples=100, deadline=None)
+@given(st.integers(100, 400_000), st.floats(0.001, 0.9), st.floats(0.001, 0.9), st.floats(-7, 12))
+def test_twice_the_tail_is_scipys_hypergeometric_far_out_as_well(n, row_share, column_share, residual):
+    row, column = max(1, round(n * row_share)), max(1, round(n * column_share))
+    expected = row * column / n
+    spread = np.sqrt(expected * (1 - row / n) * (1 - column / n))
+    a = int(np.clip(round(expected + residual * spread), max(0, row + column - n), min(row, column)))
+    if min(a, row - a, column - a, n - row - column + a, smallest_expected(row, column, n)) < 5:
+        return
+    assert float(two_sided(a, row, column, n)) == pytest.approx(tails(a, row, column, n), rel=0.15, abs=1e-250)
+
+
+def test_the_normal_p_of_the_residual_would_be_a_fraction_of_the_true_one():
+    # Expected 5, observed 15: a residual of 4.5.
+    a, row, column, n = 15, 1_000, 500, 100_000
+    normal = 2 * stats.norm.sf(float(adjusted_residuals(a, row, column, n)))
+    assert normal < tails(a, row, column, n) / 40
+    assert residual_tests(a, row, column, n).p == pytest.approx(tails(a, row, column, n), rel=0.01)
 
 
 def test_p_under_independence_is_uniform():
@@ -81,12 +108,33 @@ def test_p_under_independence_is_uniform():
     assert stats.kstest(p, "uniform").pvalue > 0.01
 
 
-def test_bonferroni_keeps_the_family_wise_error_under_its_level():
+@pytest.mark.parametrize(("rarest", "commonest"), [(20, 100), (60, 200), (200, 2_000), (2_000, 20_000)])
+def test_bonferroni_keeps_the_family_wise_error_at_its_level_from_rare_to_common_values(rarest, commonest):
+    # 1,000 studies of 100 independent values: expected counts from 1 to 1,000 in a context of 5 %.
     rng = np.random.default_rng(3)
-    n, row, column, tests = 5_000, 1_000, 800, 50
-    observed = rng.hypergeometric(column, n - column, row, size=(1_000, tests))
-    p = residual_tests(observed, np.full(observed.shape, row), np.full(observed.shape, column), n).p
-    assert (bonferroni(p, tests) <= 0.05).any(axis=1).mean() <= 0.065
+    n, context, row = 100_000, 5_000, np.geomspace(rarest, commonest, 100).astype(int)
+    observed = rng.hypergeometric(context, n - context, row, size=(1_000, 100))
+    p = residual_tests(observed, row, context, n).p
+    assert (bonferroni(p, 100) <= 0.05).any(axis=1).mean() <= 0.05
+
+
+@pytest.mark.parametrize(("wanted", "n_tests"), [(0.8, 1), (0.8, 3_307), (0.5, 3_307)])
+def test_a_planted_effect_is_found_at_the_stated_power(wanted, n_tests):
+    # A value of 20 % outside a context of 2,000 of 10,000 conversations; inside, as much more as the formula for two
+    # proportions says is found with the wanted power (Fleiss, Levin and Paik 2003, 4.3).
+    n, context, outside = 10_000, 2_000, 0.2
+
+    def power(inside: float) -> float:
+        pooled = (context * inside + (n - context) * outside) / n
+        null = np.sqrt(pooled * (1 - pooled) * (1 / context + 1 / (n - context)))
+        true = np.sqrt(inside * (1 - inside) / context + outside * (1 - outside) / (n - context))
+        return float(stats.norm.cdf((inside - outside - bonferroni_threshold(0.05, n_tests) * null) / true))
+
+    inside = brentq(lambda share: power(share) - wanted, outside + 0.001, 0.5)
+    rng = np.random.default_rng(8)
+    observed, elsewhere = rng.binomial(context, inside, 2_000), rng.binomial(n - context, outside, 2_000)
+    found = bonferroni(residual_tests(observed, observed + elsewhere, context, n).p, n_tests) <= 0.05
+    assert found.mean() == pytest.approx(wanted, abs=0.05)
 
 
 @given(two_by_two)
@@ -131,6 +179,22 @@ def test_whole_table_of_exclusive_sides_is_pearsons_chi_square_and_cramers_v():
     found = table_test(one_hot(rows, 3), one_hot(columns, 4))
     assert (found.chi2, found.dof, found.p) == pytest.approx((reference.statistic, reference.dof, reference.pvalue))
     assert found.cramers_v == pytest.approx(stats.contingency.association(counts.astype(int), method="cramer"))
+
+
+def test_corrected_v_is_bergsmas_and_nears_nothing_where_there_is_nothing():
+    # By hand from Bergsma (2013): phi2 = 30 / 200 - 6 / 199 over min(3 - 4 / 199, 4 - 9 / 199) - 1.
+    assert corrected_v(30.0, 3, 4, 200) == pytest.approx(np.sqrt((0.15 - 6 / 199) / (2 - 4 / 199)))
+    rng = np.random.default_rng(4)
+    plain, corrected = np.transpose(
+        [
+            (found.cramers_v**2, found.cramers_v_corrected**2)
+            for found in (
+                table_test(one_hot(rng.integers(0, 6, 120), 6), one_hot(rng.integers(0, 6, 120), 6)) for _ in range(60)
+            )
+        ]
+    )
+    assert plain.mean() > 0.03
+    assert np.median(corrected) < plain.mean() / 4
 
 
 def test_several_values_a_conversation_sum_the_chi_square_of_each_value():

@@ -14,7 +14,7 @@ from wildvalues.analysis.study import Labels, Study, column_sums
 from wildvalues.statistics.chisquare import table_test
 from wildvalues.statistics.corrections import benjamini_hochberg, bonferroni, bonferroni_threshold
 from wildvalues.statistics.odds import odds_ratios
-from wildvalues.statistics.residuals import SMALL_EXPECTED, residual_tests
+from wildvalues.statistics.residuals import SMALL_COUNT, residual_tests
 
 # (row facet, its lowest level, column facet, its lowest level). Task phrases are nearly all distinct, so
 # tasks enter as clusters only.
@@ -61,7 +61,7 @@ def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, min_
     The base is the conversations annotated on both sides. A value or context is tested when it has at least
     `min_count` of them (and not all). Each pair is one test of the table: Bonferroni and Benjamini-Hochberg are
     over all of them, also those not listed. A pair that never occurs is listed only where at least
-    `SMALL_EXPECTED` were expected: elsewhere absence says nothing.
+    `SMALL_COUNT` were expected: elsewhere absence says nothing.
     """
     base = np.flatnonzero(rows.known & columns.known)
     n = len(base)
@@ -78,7 +78,7 @@ def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, min_
     tested = residual_tests(observed, row_total, column_total, n)
     q = benjamini_hochberg(tested.p)
     p_bonferroni = bonferroni(tested.p, observed.size)
-    listed = np.nonzero((observed > 0) | (tested.expected >= SMALL_EXPECTED))
+    listed = np.nonzero((observed > 0) | (tested.expected >= SMALL_COUNT))
     row_at, column_at = listed
     odds = odds_ratios(observed[listed], row_total[row_at, 0], column_total[0, column_at], n)
     pairs = pd.DataFrame(
@@ -122,6 +122,7 @@ def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, min_
             "dof": whole.dof,
             "p": whole.p,
             "cramers_v": whole.cramers_v,
+            "cramers_v_corrected": whole.cramers_v_corrected,
             "threshold": bonferroni_threshold(alpha, observed.size),
             "n_significant": int((p_bonferroni <= alpha).sum()),
         }

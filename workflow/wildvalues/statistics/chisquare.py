@@ -19,15 +19,29 @@ Floats = NDArray[np.float64]
 
 @dataclass(frozen=True)
 class ChiSquare:
-    """Test of a whole table. `cramers_v` is NaN where columns are not exclusive."""
+    """Test of a whole table. `cramers_v` and `cramers_v_corrected` are NaN where columns are not exclusive."""
 
     chi2: float
     dof: int
     p: float
     cramers_v: float
+    cramers_v_corrected: float
 
 
-NOTHING = ChiSquare(float("nan"), 0, float("nan"), float("nan"))
+NOTHING = ChiSquare(float("nan"), 0, float("nan"), float("nan"), float("nan"))
+
+
+def corrected_v(chi2: float, r: int, c: int, n: int) -> float:
+    """Return Cramér's V without its bias upwards (Bergsma 2013, Journal of the Korean Statistical Society 42, 323-328).
+
+    phi2 loses its expectation under independence, (r - 1)(c - 1) / (n - 1), and is cut at 0; rows and columns count
+    k - (k - 1)**2 / (n - 1) each.
+    """
+    if n < 2:
+        return float("nan")
+    phi2 = max(0.0, chi2 / n - (r - 1) * (c - 1) / (n - 1))
+    least = min(k - (k - 1) ** 2 / (n - 1) for k in (r, c)) - 1
+    return min(1.0, float(np.sqrt(phi2 / least))) if least > 0 else float("nan")
 
 
 def is_exclusive(incidence: sparse.csr_array) -> bool:
@@ -49,7 +63,8 @@ def table_test(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
 
     - both sides exclusive: Pearson's chi-square, (r - 1)(c - 1) degrees, V = sqrt(chi2 / (n min(r-1, c-1)));
     - only columns exclusive: the sum over values of the chi-square of "value or not" x columns, r(c - 1)
-      degrees, V = sqrt(chi2 / (n r)), the root mean square of the values' own V;
+      degrees, V = sqrt(chi2 / (n r)), the root mean square of the values' own V (so is the corrected one, of the
+      mean table);
     - neither: the sum over all 2x2 tables, r c degrees, no V.
 
     In the last two, p uses chi2 r' / S on r'^2 / S degrees, where r' are the degrees above and S the sum of the
@@ -66,7 +81,7 @@ def table_test(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
         return _values_by_exclusive(rows, columns)
     if is_exclusive(rows):
         found = _values_by_exclusive(columns, _with_rest(rows))
-        return ChiSquare(found.chi2, found.dof, found.p, float("nan"))
+        return ChiSquare(found.chi2, found.dof, found.p, float("nan"), float("nan"))
     return _pairwise(rows, columns)
 
 
@@ -93,7 +108,8 @@ def _pearson(counts: Floats, n: int) -> ChiSquare:
     expected = counts.sum(axis=1, keepdims=True) * counts.sum(axis=0, keepdims=True) / n
     chi2 = float(((counts - expected) ** 2 / expected).sum())
     dof = (r - 1) * (c - 1)
-    return ChiSquare(chi2, dof, float(chi2_distribution.sf(chi2, dof)), float(np.sqrt(chi2 / (n * min(r - 1, c - 1)))))
+    v = float(np.sqrt(chi2 / (n * min(r - 1, c - 1))))
+    return ChiSquare(chi2, dof, float(chi2_distribution.sf(chi2, dof)), v, corrected_v(chi2, r, c, n))
 
 
 def _squared_correlations(labels: sparse.csr_array) -> float:
@@ -115,7 +131,7 @@ def _values_by_exclusive(rows: sparse.csr_array, columns: sparse.csr_array) -> C
     # The cells "without the value" deviate as much as those with it, so both are summed at once.
     chi2 = float(((_counts(rows, columns) - expected) ** 2 / (expected * (1 - share))).sum())
     p = _rao_scott(chi2, r * (c - 1), _squared_correlations(rows) * (c - 1))
-    return ChiSquare(chi2, r * (c - 1), p, float(np.sqrt(chi2 / (n * r))))
+    return ChiSquare(chi2, r * (c - 1), p, float(np.sqrt(chi2 / (n * r))), corrected_v(chi2 / r, 2, c, n))
 
 
 def _pairwise(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
@@ -125,7 +141,7 @@ def _pairwise(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
     spread = n * row_share * column_share * (1 - row_share) * (1 - column_share)
     chi2 = float(((_counts(rows, columns) - n * row_share * column_share) ** 2 / spread).sum())
     p = _rao_scott(chi2, r * c, _squared_correlations(rows) * _squared_correlations(columns))
-    return ChiSquare(chi2, r * c, p, float("nan"))
+    return ChiSquare(chi2, r * c, p, float("nan"), float("nan"))
 
 
 def _rao_scott(chi2: float, dof: int, squared_eigenvalues: float) -> float:

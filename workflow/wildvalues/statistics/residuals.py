@@ -6,14 +6,14 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.stats import norm
 
 from wildvalues.statistics.exact import fisher_two_sided
+from wildvalues.statistics.tails import two_sided
 
 Floats = NDArray[np.float64]
 
-# Cochran (1954): below this in any of the four cells the normal approximation is not to be trusted.
-SMALL_EXPECTED = 5.0
+# Cochran (1954): below this in any of the four cells no approximation is to be trusted.
+SMALL_COUNT = 5.0
 
 
 @dataclass(frozen=True)
@@ -55,8 +55,9 @@ def smallest_expected(row_total: ArrayLike, column_total: ArrayLike, n: ArrayLik
 def residual_tests(observed: ArrayLike, row_total: ArrayLike, column_total: ArrayLike, n: int) -> Residuals:
     """Return expected counts, adjusted residuals and two-sided p values.
 
-    p is the normal one of the residual (so |residual| and p order alike) unless an expected count of the
-    table is under `SMALL_EXPECTED`: then it is Fisher's exact p.
+    p is of the count given all margins: Fisher's exact p where an expected or an observed count of the table is under
+    `SMALL_COUNT`, else twice the hypergeometric tail. The normal p of the residual would not do: it is far too
+    small for counts far above expectation (see `wildvalues.statistics.tails`).
     """
     counts, rows, columns = np.broadcast_arrays(
         np.asarray(observed, dtype=np.int64),
@@ -64,8 +65,11 @@ def residual_tests(observed: ArrayLike, row_total: ArrayLike, column_total: Arra
         np.asarray(column_total, dtype=np.int64),
     )
     residual = adjusted_residuals(counts, rows, columns, n)
-    p = np.asarray(2 * norm.sf(np.abs(residual)))
-    small = (smallest_expected(rows, columns, n) < SMALL_EXPECTED) & ~np.isnan(residual)
-    if small.any():
-        p[small] = fisher_two_sided(counts[small], rows[small], columns[small], n)
+    p = np.full(residual.shape, np.nan)
+    cells = np.minimum(np.minimum(counts, rows - counts), np.minimum(columns - counts, n - rows - columns + counts))
+    small = np.minimum(smallest_expected(rows, columns, n), cells) < SMALL_COUNT
+    known = ~np.isnan(residual)
+    for chosen, test in ((small & known, fisher_two_sided), (~small & known, two_sided)):
+        if chosen.any():
+            p[chosen] = test(counts[chosen], rows[chosen], columns[chosen], n)
     return Residuals(expected_counts(rows, columns, n), residual, p)

@@ -120,10 +120,13 @@ def write_synthetic_results(
         "models": pd.concat(
             [_shares(response, model == i, user).assign(model=f"aster-{i + 1}") for i in range(models)] or [_empty()]
         ),
+        "contrasts": _contrasts(trees["ai_values"], response, model, user),
+        "concentration": _concentration(trees),
         "explicitness": _explicitness(trees["ai_values"], response, user, rng),
         "pipeline": _pipeline(n, trees, demo, users),
     }
     tables["associations"], tables["association_tests"] = _associations(facets, user)
+    tables["contrast_tests"] = _contrast_tests(tables["contrasts"])
     out = folder / "results" / "tables"
     out.mkdir(parents=True, exist_ok=True)
     for name, table in RESULTS.items():
@@ -294,6 +297,7 @@ def _frequencies(tree: Tree, user: np.ndarray | None) -> pd.DataFrame:
             part["user_low"] = np.maximum(0, part["share"] - 1.3 * (part["share"] - part["share_low"]))
             part["user_high"] = np.minimum(1, part["share"] + 1.3 * (part["share_high"] - part["share"]))
         parts.append(part)
+        part["mention_low"], part["mention_high"] = 0.8 * part["share_mentions"], 1.2 * part["share_mentions"]
     return pd.concat(parts)
 
 
@@ -328,7 +332,7 @@ def _mirroring(
             part = part.assign(matched=matched, response_type=kind, n_base=int(within.sum()))
             part["n_conversations"] = int((same & within).sum())
             part["n_users"] = _users((same & within)[:, None], user)
-            part["expected"] = 0.06 * lift
+            part["expected"], part["p"] = 0.06 * lift, 0.004
             parts.append(part)
     return pd.concat(parts)
 
@@ -352,10 +356,82 @@ def _variation(trees: dict[str, Tree], user: np.ndarray | None) -> pd.DataFrame:
             part["cv_low"], part["cv_high"] = part["cv"] * 0.8, part["cv"] * 1.25
             part["cv_expected"] = np.sqrt(((1 - mean)[None, :] / np.maximum(mean, 1e-9) / sizes[:, None]).mean(axis=0))
             parts.append(part)
+            part["cv_corrected"] = np.sqrt(np.maximum(0, part["cv"] ** 2 - part["cv_expected"] ** 2))
     return pd.concat(parts)
 
 
 def _explicitness(tree: Tree, response: np.ndarray, user: np.ndarray | None, rng: np.random.Generator) -> pd.DataFrame:
+def _contrasts(tree: Tree, response: np.ndarray, model: np.ndarray | None, user: np.ndarray | None) -> pd.DataFrame:
+    """Each model against the others in each AI value and response type, within tasks and within prompts."""
+    outcomes = [(tree.level(level), hits) for level, hits in tree.hits.items()]
+    kinds = pd.DataFrame({"facet": "response_type", "level": 0, "node_id": RESPONSE_TYPES, "name": RESPONSE_TYPES})
+    outcomes.append((kinds, response[:, None] == np.arange(7)))
+    parts = [pd.DataFrame({"comparison": pd.Series(dtype=object), "node_id": pd.Series(dtype=object)})]
+    codes = [] if model is None or len(np.unique(model)) < 2 else np.unique(model)
+    for code in codes:
+        for nodes, hits in outcomes:
+            inside = model == code
+            a, b = hits[inside].sum(axis=0), hits[~inside].sum(axis=0)
+            c, d = inside.sum() - a, (~inside).sum() - b
+            ratio = (a + 0.5) * (d + 0.5) / ((b + 0.5) * (c + 0.5))
+            half = 1.96 * np.sqrt(1 / (a + 0.5) + 1 / (b + 0.5) + 1 / (c + 0.5) + 1 / (d + 0.5))
+            p = 2 * norm.sf(np.abs(np.log(ratio)) / half * 1.96)
+            part = nodes[["facet", "level", "node_id", "name"]].assign(
+                comparison="model",
+                group_id=f"aster-{code + 1}",
+                n_conversations=a,
+                n_users=_users(hits & inside[:, None], user),
+                n_with=a + b,
+                n_group=int(inside.sum()),
+                n=len(hits),
+                n_strata=9,
+                odds_crude=ratio,
+                odds_ratio=ratio,
+                odds_low=ratio * np.exp(-half),
+                odds_high=ratio * np.exp(half),
+                p=p,
+                p_bonferroni=np.minimum(1, p * len(nodes) * len(codes)),
+                q=np.minimum(1, 3 * p),
+                p_homogeneity=0.4,
+                difference=a / inside.sum() - b / (~inside).sum(),
+                p_difference=p,
+            )
+            part["difference_low"], part["difference_high"] = part["difference"] - 0.08, part["difference"] + 0.08
+            part["significant"] = part["p_bonferroni"] <= 0.05
+            part = part[part["n_conversations"] >= 3]
+            parts += [part.assign(design="task"), part.assign(design="prompt", p_homogeneity=np.nan)]
+    return pd.concat(parts)
+
+
+def _contrast_tests(contrasts: pd.DataFrame) -> pd.DataFrame:
+    key = ["comparison", "design", "facet", "level", "node_id", "name"]
+    if contrasts.empty:
+        return pd.DataFrame(columns=key)
+    found = contrasts.groupby(key, as_index=False)["p"].min()
+    found = found[contrasts.groupby(key).size().to_numpy() > 2]
+    return found.assign(n_groups=3, chi2=chi2.isf(found["p"], 2), dof=2, q=np.minimum(1, 2 * found["p"]))
+
+
+def _concentration(trees: dict[str, Tree]) -> pd.DataFrame:
+    rows = []
+    for facet in ("ai_values", "human_values"):
+        for level, hits in trees[facet].hits.items():
+            counts = np.sort(hits.sum(axis=0))[::-1].astype(float)
+            if not counts.sum():
+                continue
+            share = counts / counts.sum()
+            bits = -(share[share > 0] * np.log2(share[share > 0])).sum()
+            found = {"gini": 0.5, "entropy": bits, "effective_number": 2**bits, "top_1": share[0]}
+            found |= {f"top_{k}": share[:k].sum() for k in (5, 10, 100) if k < len(counts)}
+            if level == 0:
+                found |= {"exponent": 2.1, "tail_from": 4.0, "tail_distance": 0.05}
+            rows += [
+                (facet, level, measure, len(counts), value, 0.9 * value, min(1.1 * value, 1) if value < 1 else value)
+                for measure, value in found.items()
+            ]
+    return pd.DataFrame(rows, columns=RESULTS["concentration"].schema.names)
+
+
     conversation, _value = np.nonzero(tree.hits[0])
     stated = rng.random(len(conversation)) < 0.15 + 0.08 * response[conversation]
     top = max(tree.hits)
@@ -458,6 +534,9 @@ def _cells(
         "p": float(chi2.sf(statistic, dof)),
         "cramers_v": float(np.sqrt(statistic / n / max(1, min(observed.shape) - 1))),
         "threshold": threshold,
+        "cramers_v_corrected": float(
+            np.sqrt(max(0.0, statistic / n - dof / (n - 1)) / max(1, min(observed.shape) - 1))
+        ),
     }
 
 

@@ -9,7 +9,9 @@ import pandas as pd
 
 from wildvalues.analysis.associations import associations
 from wildvalues.analysis.contexts import variation
+from wildvalues.analysis.concentration import concentration
 from wildvalues.analysis.frequencies import explicitness, frequencies
+from wildvalues.analysis.contrasts import contrasts
 from wildvalues.analysis.holders import HOLDERS, HOLDERS_FILE, holders
 from wildvalues.analysis.pipeline import pipeline
 from wildvalues.analysis.places import map_coordinates, nearest_ai_value
@@ -78,9 +80,19 @@ def result_tables(params: Params, study: Study, vectors: pd.DataFrame) -> dict[s
         "taxonomy": placed_taxonomy(study, counted, map_coordinates(vectors, seed=seed)),
         "frequencies": counted,
         "associations": found.pairs,
+    nearest = nearest_ai_value(vectors)
+    compared = contrasts(
+        study,
+        nearest,
+        alpha=knobs.alpha,
+        min_count=knobs.min_count,
+        min_context=knobs.min_context,
+        near_universal=knobs.near_universal,
+    )
         "association_tests": found.test,
         "response_types": response_types(study),
-        "mirroring": mirroring(study, nearest_ai_value(vectors), min_context=knobs.min_context),
+        "mirroring": mirroring(study, nearest, min_context=knobs.min_context),
+        "concentration": concentration(study, draws=knobs.bootstrap, seed=seed),
         "variation": variation(
             study, min_context=knobs.min_context, min_count=knobs.min_count, draws=knobs.bootstrap, seed=seed
         ),
@@ -88,6 +100,8 @@ def result_tables(params: Params, study: Study, vectors: pd.DataFrame) -> dict[s
         "explicitness": explicitness(study),
     }
 
+        "contrasts": compared.pairs,
+        "contrast_tests": compared.tests,
 
 def placed_taxonomy(study: Study, counted: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """Return the tree with each node's counts, and with each value's place on the map."""

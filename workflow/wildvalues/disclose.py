@@ -11,6 +11,7 @@ import pandas as pd
 from wildvalues.analysis.holders import HOLDERS, HOLDERS_FILE
 from wildvalues.disclosure.cells import gate_cells
 from wildvalues.disclosure.names import published_ids, renamed
+from wildvalues.disclosure.contrasts import gate_contrast_tests, gate_contrasts, shortened
 from wildvalues.disclosure.rounding import round_table
 from wildvalues.disclosure.shares import gate_explicitness, gate_mirroring, gate_models, gate_response_types
 from wildvalues.disclosure.text import Withheld, label_may_be_shown, may_be_shown
@@ -82,10 +83,14 @@ def gate(
     public["frequencies"] = (
         private["frequencies"]
         .drop(columns=["name", "n_mentions", "share_mentions"])
-        .merge(counted[[*_NODE, "published_id", "name", "n_mentions", "share_mentions"]], on=_NODE)
+        .merge(counted[[*_NODE, "published_id", "name", "n_mentions", "share_mentions", "whole"]], on=_NODE)
         .assign(node_id=lambda frame: frame["published_id"])
     )
     variation = private["variation"].drop(columns="name").merge(counted[[*_NODE, "published_id", "name"]], on=_NODE)
+    # The interval is around all mentions, withheld ones included.
+    trimmed = ~public["frequencies"]["whole"].astype(bool)
+    for bound in ("mention_low", "mention_high"):
+        public["frequencies"][bound] = public["frequencies"][bound].mask(trimmed)
     reached = threshold.reached(variation["n_conversations"], variation["n_users"])
     public["variation"] = variation[reached].assign(node_id=variation["published_id"])
 
@@ -100,10 +105,14 @@ def gate(
     explicit = private["explicitness"]
     explicit = explicit[gate_explicitness(explicit, subjective, set(whole["node_id"]), threshold)]
     public["explicitness"] = _renamed_groups(explicit, whole)
-    public["associations"], public["association_tests"] = gate_associations(
+    cells, public["associations"], public["association_tests"] = gate_associations(
         private, nodes, set(subjective["response_type"]), threshold
     )
     return public, n_withheld
+    public["contrasts"], public["contrast_tests"] = _gate_contrasts(
+        private, nodes, cells, public["models"], explicit, subjective, threshold
+    )
+    public["concentration"] = _gate_concentration(private["concentration"], public["frequencies"])
 
 
 def gate_taxonomy(
@@ -165,8 +174,11 @@ def _renamed_groups(frame: pd.DataFrame, clusters: pd.DataFrame) -> pd.DataFrame
 
 def gate_associations(
     private: dict[str, pd.DataFrame], nodes: pd.DataFrame, response_types: set[str], threshold: Threshold
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Return the published pairs (with their table's number of tests) and tests of whole tables."""
+) -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
+    """Return the published pairs under private ids, the same under public ones, and the tests of whole tables.
+
+    Pairs come with their table's number of tests.
+    """
     pairs = private["associations"].merge(private["association_tests"][[*_TABLE, "n_tests"]], on=_TABLE, how="left")
     counted = nodes[nodes["counted"]].set_index(["facet", "node_id"])
     allowed = np.ones(len(pairs), dtype=bool)
@@ -185,7 +197,7 @@ def gate_associations(
         in_tree = found["published_id"].notna().to_numpy()
         public[f"{side}_id"] = np.where(in_tree, found["published_id"], public[f"{side}_id"])
         public[f"{side}_name"] = np.where(in_tree, found["name"], public[f"{side}_name"])
-    return public, _gate_tests(private["association_tests"], pairs, shown)
+    return pairs[shown], public, _gate_tests(private["association_tests"], pairs, shown)
 
 
 def _gate_tests(tests: pd.DataFrame, pairs: pd.DataFrame, shown: np.ndarray) -> pd.DataFrame:
@@ -196,8 +208,49 @@ def _gate_tests(tests: pd.DataFrame, pairs: pd.DataFrame, shown: np.ndarray) -> 
     published = pairs[shown].groupby(_TABLE).size()
     n_shown = published.reindex(pd.MultiIndex.from_frame(tests[_TABLE]), fill_value=0).to_numpy()
     kept: pd.DataFrame = tests[(n_shown > 0) & ((tests["n_tests"] > 1) | (n_shown == tests["n_tests"])).to_numpy()]
-    return kept.assign(**{column: kept[column].map(_three_digits) for column in ("chi2", "p", "cramers_v")})
+    return kept.assign(**shortened(kept[["chi2", "p", "cramers_v", "cramers_v_corrected"]]))
 
 
-def _three_digits(number: float) -> float:
-    return float(f"{number:.3g}")
+def _gate_contrasts(
+    private: dict[str, pd.DataFrame],
+    nodes: pd.DataFrame,
+    cells: pd.DataFrame,
+    models: pd.DataFrame,
+    explicitness: pd.DataFrame,
+    response_types: pd.DataFrame,
+    threshold: Threshold,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return the published contrasts of groups and the tests of all groups of a node."""
+    counted = nodes[nodes["counted"]]
+    parents = private["taxonomy"].set_index(["facet", "node_id"])["parent_id"]
+    pairs = private["contrasts"]
+    pairs = pairs[_speakable(pairs, response_types)].reset_index(drop=True)
+    pairs = pairs[gate_contrasts(pairs, counted, cells, models, explicitness, parents, threshold)]
+    tests = private["contrast_tests"]
+    tests = tests[gate_contrast_tests(tests, pairs)]
+    return _published_nodes(shortened(pairs), counted), _published_nodes(shortened(tests), counted)
+
+
+def _speakable(frame: pd.DataFrame, response_types: pd.DataFrame) -> np.ndarray:
+    known = (frame["facet"] != "response_type") | frame["node_id"].isin(response_types["response_type"])
+    return known.to_numpy(dtype=bool)
+
+
+def _published_nodes(frame: pd.DataFrame, counted: pd.DataFrame) -> pd.DataFrame:
+    found = frame[_NODE].merge(counted[[*_NODE, "published_id", "name"]], on=_NODE, how="left")
+    in_tree = found["published_id"].notna().to_numpy()
+    return frame.assign(
+        node_id=np.where(in_tree, found["published_id"], frame["node_id"]),
+        name=np.where(in_tree, found["name"], frame["name"]),
+    )
+
+
+def _gate_concentration(frame: pd.DataFrame, frequencies: pd.DataFrame) -> pd.DataFrame:
+    """Return the measures at three digits, those of the k most frequent only where k nodes are published.
+
+    They are of all nodes, withheld ones included, but speak of none.
+    """
+    published = frequencies.groupby(["facet", "level"]).size()
+    n_published = published.reindex(pd.MultiIndex.from_frame(frame[["facet", "level"]]), fill_value=0).to_numpy()
+    k = frame["measure"].str.extract(r"^top_(\d+)$")[0].astype(float).fillna(1).to_numpy()
+    return shortened(frame[n_published >= k])

@@ -218,6 +218,19 @@ RESULTS: dict[str, Table] = {
         n_users=COUNT,
         n_base=COUNT,
         **_INTERVAL,
+        mention_low=REAL,
+        mention_high=REAL,
+    ),
+    # Inequality of the counts of a facet's nodes at one level, a measure a row. `n_nodes` counts what is measured.
+    "concentration": _table(
+        ("facet", "level", "measure"),
+        facet=TEXT,
+        level=COUNT,
+        measure=TEXT,
+        n_nodes=COUNT,
+        value=REAL,
+        value_low=REAL,
+        value_high=REAL,
     ),
     # Share of conversations with a human value in which a value is on both sides. `matched` is value or
     # level_<n> (same cluster); expected is the share when human sides are shuffled within task clusters.
@@ -232,7 +245,7 @@ RESULTS: dict[str, Table] = {
         expected=REAL,
     ),
     # Coefficient of variation of a value's rate across task clusters of `context_level`; cv_expected is what
-    # chance alone gives a value this rare.
+    # chance alone gives a value this rare, cv_corrected what is left without it.
     "variation": _table(
         ("facet", "level", "context_level", "node_id"),
         facet=TEXT,
@@ -261,6 +274,7 @@ RESULTS: dict[str, Table] = {
     ),
     # Share of AI-value mentions that are stated outright. `by` is all, response_type or cluster (top level).
     "explicitness": _table(
+        cramers_v_corrected=REAL,
         ("by", "group_id"),
         by=TEXT,
         group_id=TEXT,
@@ -273,3 +287,53 @@ RESULTS: dict[str, Table] = {
     # Every stage's metrics, one number a row.
     "pipeline": _table(("stage", "metric"), stage=TEXT, metric=TEXT, value=REAL),
 }
+        p=REAL,
+        cv_corrected=REAL,
+    ),
+    # One group against all others in one node, within the strata of a design, a row. comparison: model (members are
+    # conversations), stated or side (members are mentions); design: task or prompt. n_conversations and n_users are
+    # of the group's members with the node, n_with adds the conversations up over groups, n_group and n count members.
+    # odds_* is Mantel and Haenszel's common odds ratio, difference the adjusted one of shares by regression.
+    "contrasts": _table(
+        ("comparison", "design", "facet", "level", "node_id", "group_id"),
+        comparison=TEXT,
+        design=TEXT,
+        facet=TEXT,
+        level=COUNT,
+        node_id=TEXT,
+        name=TEXT,
+        group_id=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_with=COUNT,
+        n_group=COUNT,
+        n=COUNT,
+        n_strata=COUNT,
+        odds_crude=REAL,
+        odds_ratio=REAL,
+        odds_low=REAL,
+        odds_high=REAL,
+        p=REAL,
+        p_bonferroni=REAL,
+        q=REAL,
+        p_homogeneity=REAL,
+        difference=REAL,
+        difference_low=REAL,
+        difference_high=REAL,
+        p_difference=REAL,
+        significant=FLAG,
+    ),
+    # Whether any of three or more groups differ in a node, within the strata of a design.
+    "contrast_tests": _table(
+        ("comparison", "design", "facet", "level", "node_id"),
+        comparison=TEXT,
+        design=TEXT,
+        facet=TEXT,
+        level=COUNT,
+        node_id=TEXT,
+        name=TEXT,
+        n_groups=COUNT,
+        chi2=REAL,
+        dof=COUNT,
+        p=REAL,
+        q=REAL,

@@ -10,6 +10,7 @@ from wildvalues.analysis.study import Study, column_sums
 from wildvalues.statistics.variation import (
     coefficient_of_variation,
     context_rates,
+    corrected_variation,
     expected_variation,
     variation_interval,
 )
@@ -55,6 +56,7 @@ def variation(study: Study, *, min_context: int, min_count: int, draws: int, see
                     cv=coefficient_of_variation(rates),
                     cv_low=low,
                     cv_high=high,
+                    cv_corrected=corrected_variation(rates, column_sums(held).astype(float)),
                     cv_expected=expected_variation(counts[kept].astype(float), column_sums(held).astype(float)),
                 )
             )

@@ -7,18 +7,24 @@ import pandas as pd
 from scipy import sparse
 
 from wildvalues.analysis.study import Study, climbs, column_sums, incidence
-from wildvalues.statistics.intervals import cluster_bootstrap, wilson
+from wildvalues.statistics.intervals import cluster_bootstrap, ratio_interval, wilson
 
 
 def frequencies(study: Study, *, draws: int, seed: int) -> pd.DataFrame:
     """Return a row for each node of each facet's tree.
 
     The base is every conversation annotated for the facet, those without any value included. `user_*` is the
-    bootstrap over users, null unless at least two users are known.
+    bootstrap over users, null unless at least two users are known. `mention_*` bounds the share of mentions; there
+    the units are users, or conversations of users not known.
     """
     parts = []
     for facet, levels in study.trees.items():
+        if not levels:
+            continue
         mentions = mention_counts(study, facet)
+        climbs_of = dict(climbs(study.taxonomy[study.taxonomy["facet"] == facet]))
+        of_unit, _ = study.users.by_unit(levels[0].holds, levels[0].known)
+        mentioned_by_unit = np.asarray(of_unit.sum(axis=1)).ravel()
         for labels, n_mentions in zip(levels, mentions, strict=True):
             holds = labels.holds
             total, base = labels.totals(), int(labels.known.sum())
@@ -37,6 +43,9 @@ def frequencies(study: Study, *, draws: int, seed: int) -> pd.DataFrame:
                 n_mentions=n_mentions,
                 share_mentions=n_mentions / max(int(mentions[0].sum()), 1),
             )
+            climb = climbs_of[labels.level]
+            mentioned, _ = study.users.by_unit(sparse.csr_array(levels[0].holds @ climb), labels.known)
+            frame["mention_low"], frame["mention_high"] = ratio_interval(mentioned, mentioned_by_unit)
             if study.users.n_known > 1 and base:
                 per_unit, sizes = study.users.by_unit(holds, labels.known)
                 frame["user_low"], frame["user_high"] = cluster_bootstrap(per_unit, sizes, draws, seed)

@@ -6,10 +6,11 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 from scipy import sparse
+from scipy.stats import norm
 
 from wildvalues.analysis.study import Study, climbs, column_sums, incidence
 from wildvalues.statistics.intervals import wilson
-from wildvalues.statistics.mirroring import chance_of_match, matches
+from wildvalues.statistics.mirroring import matches, shuffled_matches
 
 
 def _shares(study: Study, holds: sparse.csr_array, base: NDArray[np.int64] | int) -> pd.DataFrame:
@@ -71,7 +72,8 @@ def mirroring(study: Study, nearest_ai_value: pd.Series, *, min_context: int) ->
     Matched by canonical value, and at each level of the AI values' tree: there a human value takes the place of
     `nearest_ai_value`, the AI value of the same name or else the closest one. `expected` is exact, from shuffling
     human sides within task clusters: those of the finest level at which half of the conversations have at least
-    `min_context` to be shuffled with, else of the coarsest.
+    `min_context` to be shuffled with, else of the coarsest. `p` is two-sided, from the exact variance of those shuffles
+    and the normal distribution.
     """
     ai_levels, human_levels = study.trees["ai_values"], study.trees["human_values"]
     if not ai_levels or not human_levels:
@@ -93,11 +95,15 @@ def mirroring(study: Study, nearest_ai_value: pd.Series, *, min_context: int) ->
         mirrored = np.zeros(len(base), dtype=bool)
         mirrored[chosen] = matches(ai, human)
         chance = np.zeros(len(base))
-        chance[chosen] = chance_of_match(ai, human, strata)
+        in_groups = np.asarray(groups[chosen].todense()) > 0
+        chance[chosen], variance = shuffled_matches(ai, human, in_groups, strata)
         frame = _shares(study, _only(groups, mirrored), group_base)
+        by_chance = np.asarray(groups.T @ chance)
         with np.errstate(invalid="ignore", divide="ignore"):
-            expected = np.where(group_base > 0, (groups.T @ chance) / group_base, np.nan)
-        parts.append(frame.assign(matched=matched, response_type=nodes, expected=expected)[group_base > 0])
+            expected = np.where(group_base > 0, by_chance / group_base, np.nan)
+            excess = np.abs(frame["n_conversations"].to_numpy() - by_chance) / np.sqrt(variance)
+        frame = frame.assign(matched=matched, response_type=nodes, expected=expected, p=2 * norm.sf(excess))
+        parts.append(frame[group_base > 0])
     return pd.concat(parts, ignore_index=True)
 
 

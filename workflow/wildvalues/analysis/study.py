@@ -13,6 +13,7 @@ import pyarrow.parquet as pq
 from numpy.typing import NDArray
 from scipy import sparse
 
+from wildvalues.analysis.prompts import opening_digests
 from wildvalues.analysis.users import Users
 from wildvalues.files import read_table
 from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, MENTIONS, RESPONSE_TYPES, TAXONOMY
@@ -49,7 +50,10 @@ class Labels:
 
 @dataclass(frozen=True)
 class Study:
-    """The screened conversations of a study, in the order of their ids, with all their labels."""
+    """The screened conversations of a study, in the order of their ids, with all their labels.
+
+    `prompts` numbers the distinct first messages; it is empty where they were not read.
+    """
 
     conversation_ids: pd.Index
     users: Users
@@ -58,6 +62,7 @@ class Study:
     trees: dict[str, tuple[Labels, ...]]
     flat: dict[str, Labels]
     with_human_value: NDArray[np.bool_]
+    prompts: NDArray[np.int64]
 
     def levels(self, facet: str, *, lowest: int = 0) -> tuple[Labels, ...]:
         """Return the labels of a facet at each level from `lowest`; a flat facet has level 0 alone."""
@@ -80,7 +85,7 @@ def incidence(rows: NDArray[np.int64], columns: NDArray[np.int64], shape: tuple[
 
 
 def load_study(screened: Path, annotations: Path, mentions: Path, taxonomy: Path) -> Study:
-    """Read the tables `analyze` needs; of the conversations only the metadata, never the text."""
+    """Read the tables `analyze` needs; of the conversations the metadata, and of the text which openings are equal."""
     names = [name for name in CONVERSATIONS.schema.names if name != "messages"]
     try:
         conversations: pd.DataFrame = pq.read_table(screened, columns=names).to_pandas()
@@ -93,13 +98,24 @@ def load_study(screened: Path, annotations: Path, mentions: Path, taxonomy: Path
         read_table(annotations, ANNOTATIONS.schema),
         read_table(mentions, MENTIONS.schema),
         read_table(taxonomy, TAXONOMY.schema),
+        opening_digests(screened),
     )
 
 
 def build_study(
-    conversations: pd.DataFrame, annotations: pd.DataFrame, mentions: pd.DataFrame, taxonomy: pd.DataFrame
+    conversations: pd.DataFrame,
+    annotations: pd.DataFrame,
+    mentions: pd.DataFrame,
+    taxonomy: pd.DataFrame,
+    openings: pd.Series | None = None,
 ) -> Study:
-    """Assemble the matrices; the order of the tables' rows carries nothing."""
+    """Assemble the matrices; the order of the tables' rows carries nothing.
+
+    Parameters
+    ----------
+    openings
+        What the first message of each conversation is known by, indexed by conversation id.
+    """
     conversations = conversations.sort_values("conversation_id", kind="stable").reset_index(drop=True)
     ids = pd.Index(conversations["conversation_id"])
     annotations = annotations.assign(conversation=ids.get_indexer(annotations["conversation_id"]))
@@ -133,7 +149,9 @@ def build_study(
         },
     }
     human = annotations[(annotations["facet"] == "human_values") & annotations["label"].notna()]
-    return Study(ids, Users.of(conversations["user_id"]), taxonomy, mentions, trees, flat, flags(human))
+    prompts = np.zeros(0, np.int64) if openings is None else pd.factorize(openings.reindex(ids), sort=True)[0]
+    users = Users.of(conversations["user_id"])
+    return Study(ids, users, taxonomy, mentions, trees, flat, flags(human), np.asarray(prompts, dtype=np.int64))
 
 
 def _flat(facet: str, conversations: pd.Series, labels: pd.Series, n: int, always: Sequence[str] = ()) -> Labels:

@@ -12,9 +12,16 @@ from wildvalues.statistics.intervals import wilson
 from wildvalues.statistics.odds import odds_ratios
 from wildvalues.statistics.residuals import residual_tests
 
-COUNTS = ("n_conversations", "n_users", "n_mentions", "n_base", "observed", "row_total", "column_total", "n")
+COUNTS = (
+    *("n_conversations", "n_users", "n_mentions", "n_base", "observed", "row_total", "column_total", "n"),
+    *("n_with", "n_group"),
+)
 # Numbers of the bootstrap and of whole tables carry no count that could be taken out exactly, once shortened.
-SHORTENED = ("user_low", "user_high", "mean_rate", "cv", "cv_low", "cv_high", "cv_expected", "expected_share")
+SHORTENED = (
+    *("user_low", "user_high", "mention_low", "mention_high", "mean_rate", "cv", "cv_low", "cv_high"),
+    *("cv_expected", "cv_corrected", "odds_crude", "odds_ratio", "odds_low", "odds_high"),
+    *("difference", "difference_low", "difference_high"),
+)
 
 
 def round_count(counts: pd.Series, base: int, least: int) -> pd.Series:
@@ -37,6 +44,8 @@ def round_table(name: str, frame: pd.DataFrame, base: int, least: dict[str, int]
             frame[column] = round_count(frame[column], base, least.get(column, 0))
     if name == "associations":
         return _associations(frame)
+    if name == "concentration":
+        return frame
     if "share" in frame.columns:
         count, of = as_floats(frame["n_conversations"]), as_floats(frame["n_base"])
         if name == "explicitness":

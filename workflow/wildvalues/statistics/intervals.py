@@ -39,6 +39,53 @@ def resampling_weights(n_units: int, draws: int, seed: int) -> NDArray[np.int64]
     return rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=draws)
 
 
+def resampled_counts(per_unit: sparse.csr_array, draws: int, seed: int) -> Floats:
+    """Return the column sums of bootstrap resamples of the rows, shape (draws, columns)."""
+    n_units, n_columns = per_unit.shape
+    if n_units == 0:
+        return np.zeros((0, n_columns))
+    transposed: Any = sparse.csr_array(per_unit.T.astype(float))
+    rng = np.random.default_rng(seed)
+    blocks: list[Floats] = [np.zeros((0, n_columns))]
+    for start in range(0, draws, BLOCK):
+        weights = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=min(BLOCK, draws - start)).astype(float)
+        blocks.append((transposed @ weights.T).T)
+    return np.concatenate(blocks)
+
+
+def ratio_interval(
+    per_unit: sparse.csr_array, unit_totals: ArrayLike, confidence: float = 0.95
+) -> tuple[Floats, Floats]:
+    """Return intervals of shares of mentions, of which a conversation or a user brings several.
+
+    Parameters
+    ----------
+    per_unit
+        Mentions of each unit (row) that are of each value (column).
+    unit_totals
+        All mentions of each unit.
+
+    Notes
+    -----
+    Wilson's interval at the effective number of mentions (Korn and Graubard 1998, Survey Methodology 24, 193-201):
+    share (1 - share) over the share's variance as a ratio of sums over units (Cochran 1977, 6.4), at most the number
+    there is. Fewer than two units give NaN.
+    """
+    totals = np.asarray(unit_totals, dtype=float)
+    n_units, n = len(totals), float(totals.sum())
+    part = per_unit.astype(float)
+    if n_units < 2 or n == 0:
+        nothing = np.full(part.shape[1], np.nan)
+        return nothing, nothing.copy()
+    share = np.asarray(part.sum(axis=0)).ravel() / n
+    squares = np.asarray(part.multiply(part).sum(axis=0)).ravel()
+    deviations = squares - 2 * share * np.asarray(part.T @ totals).ravel() + share**2 * float(totals @ totals)
+    variance = np.maximum(deviations, 0.0) * n_units / (n_units - 1) / n**2
+    with np.errstate(divide="ignore", invalid="ignore"):
+        effective = np.where(variance > 0, np.minimum(share * (1 - share) / variance, n), n)
+    return wilson(share * effective, effective, confidence)
+
+
 def cluster_bootstrap(
     per_unit: sparse.csr_array, unit_sizes: ArrayLike, draws: int, seed: int, confidence: float = 0.95
 ) -> tuple[Floats, Floats]:
@@ -63,13 +110,9 @@ def cluster_bootstrap(
         nothing = np.full(n_columns, np.nan)
         return nothing, nothing.copy()
     sizes = np.asarray(unit_sizes, dtype=float)
-    transposed: Any = sparse.csr_array(per_unit.T.astype(float))
-    rng = np.random.default_rng(seed)
-    blocks: list[Floats] = []
-    for start in range(0, draws, BLOCK):
-        weights = rng.multinomial(n_units, np.full(n_units, 1 / n_units), size=min(BLOCK, draws - start)).astype(float)
-        blocks.append((transposed @ weights.T).T / (weights @ sizes)[:, None])
+    with_sizes = sparse.csr_array(sparse.hstack([per_unit.astype(float), sparse.csr_array(sizes[:, None])]))
+    counts = resampled_counts(with_sizes, draws, seed)
     tail = (1 - confidence) / 2
-    low, high = np.quantile(np.concatenate(blocks), [tail, 1 - tail], axis=0)
+    low, high = np.quantile(counts[:, :-1] / counts[:, -1:], [tail, 1 - tail], axis=0)
     share = np.asarray(per_unit.sum(axis=0), dtype=float).ravel() / sizes.sum()
     return np.minimum(low, share), np.maximum(high, share)

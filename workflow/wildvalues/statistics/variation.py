@@ -48,6 +48,23 @@ def expected_variation(counts: Floats, context_sizes: Floats) -> Floats:
     return expected
 
 
+def corrected_variation(rates: Floats, context_sizes: Floats) -> Floats:
+    """Return the coefficient of variation of the contexts' true rates, that of the counts taken off.
+
+    The variance of the observed rates is that of the true ones plus, on average, the mean of r (1 - r) / n_c; the
+    latter is estimated without bias by r (1 - r) / (n_c - 1) (the moments of an overdispersed binomial, Kleinman 1973,
+    Journal of the American Statistical Association 68, 46-54). 0 where chance alone varies as much.
+    """
+    known = (rates * context_sizes > -1) & (context_sizes > 1)
+    rates = np.where(known, rates, np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        by_counting = np.nanmean(np.where(known, rates * (1 - rates) / (context_sizes - 1), np.nan), axis=1)
+        mean = np.nanmean(rates, axis=1)
+        spread = (coefficient_of_variation(rates) * mean) ** 2 - by_counting
+        corrected: Floats = np.where(mean > 0, np.sqrt(np.maximum(spread, 0.0)) / mean, np.nan)
+    return corrected
+
+
 def context_rates(values: sparse.csr_array, contexts: sparse.csr_array, weights: Floats | None = None) -> Floats:
     """Return the share of each context's conversations (columns) that hold each value (rows).
 

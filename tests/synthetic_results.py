@@ -125,8 +125,8 @@ def write_synthetic_results(
         "explicitness": _explicitness(trees["ai_values"], response, user, rng),
         "pipeline": _pipeline(n, trees, demo, users),
     }
-    tables["associations"], tables["association_tests"] = _associations(facets, user)
     tables["contrast_tests"] = _contrast_tests(tables["contrasts"])
+    tables["associations"], tables["association_tests"] = _associations(facets, user)
     out = folder / "results" / "tables"
     out.mkdir(parents=True, exist_ok=True)
     for name, table in RESULTS.items():
@@ -296,8 +296,8 @@ def _frequencies(tree: Tree, user: np.ndarray | None) -> pd.DataFrame:
         if user is not None:
             part["user_low"] = np.maximum(0, part["share"] - 1.3 * (part["share"] - part["share_low"]))
             part["user_high"] = np.minimum(1, part["share"] + 1.3 * (part["share_high"] - part["share"]))
-        parts.append(part)
         part["mention_low"], part["mention_high"] = 0.8 * part["share_mentions"], 1.2 * part["share_mentions"]
+        parts.append(part)
     return pd.concat(parts)
 
 
@@ -355,12 +355,11 @@ def _variation(trees: dict[str, Tree], user: np.ndarray | None) -> pd.DataFrame:
             part["mean_rate"], part["cv"] = mean, rates.std(axis=0) / np.maximum(mean, 1e-9)
             part["cv_low"], part["cv_high"] = part["cv"] * 0.8, part["cv"] * 1.25
             part["cv_expected"] = np.sqrt(((1 - mean)[None, :] / np.maximum(mean, 1e-9) / sizes[:, None]).mean(axis=0))
-            parts.append(part)
             part["cv_corrected"] = np.sqrt(np.maximum(0, part["cv"] ** 2 - part["cv_expected"] ** 2))
+            parts.append(part)
     return pd.concat(parts)
 
 
-def _explicitness(tree: Tree, response: np.ndarray, user: np.ndarray | None, rng: np.random.Generator) -> pd.DataFrame:
 def _contrasts(tree: Tree, response: np.ndarray, model: np.ndarray | None, user: np.ndarray | None) -> pd.DataFrame:
     """Each model against the others in each AI value and response type, within tasks and within prompts."""
     outcomes = [(tree.level(level), hits) for level, hits in tree.hits.items()]
@@ -432,6 +431,7 @@ def _concentration(trees: dict[str, Tree]) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=RESULTS["concentration"].schema.names)
 
 
+def _explicitness(tree: Tree, response: np.ndarray, user: np.ndarray | None, rng: np.random.Generator) -> pd.DataFrame:
     conversation, _value = np.nonzero(tree.hits[0])
     stated = rng.random(len(conversation)) < 0.15 + 0.08 * response[conversation]
     top = max(tree.hits)
@@ -533,10 +533,10 @@ def _cells(
         "dof": dof,
         "p": float(chi2.sf(statistic, dof)),
         "cramers_v": float(np.sqrt(statistic / n / max(1, min(observed.shape) - 1))),
-        "threshold": threshold,
         "cramers_v_corrected": float(
             np.sqrt(max(0.0, statistic / n - dof / (n - 1)) / max(1, min(observed.shape) - 1))
         ),
+        "threshold": threshold,
     }
 
 

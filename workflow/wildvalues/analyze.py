@@ -8,10 +8,10 @@ from pathlib import Path
 import pandas as pd
 
 from wildvalues.analysis.associations import associations
-from wildvalues.analysis.contexts import variation
 from wildvalues.analysis.concentration import concentration
-from wildvalues.analysis.frequencies import explicitness, frequencies
+from wildvalues.analysis.contexts import variation
 from wildvalues.analysis.contrasts import contrasts
+from wildvalues.analysis.frequencies import explicitness, frequencies
 from wildvalues.analysis.holders import HOLDERS, HOLDERS_FILE, holders
 from wildvalues.analysis.pipeline import pipeline
 from wildvalues.analysis.places import map_coordinates, nearest_ai_value
@@ -76,10 +76,6 @@ def result_tables(params: Params, study: Study, vectors: pd.DataFrame) -> dict[s
     knobs, seed = params.analyze, params.study.seed
     counted = frequencies(study, draws=knobs.bootstrap, seed=seed)
     found = associations(study, alpha=knobs.alpha, min_count=knobs.min_count)
-    return {
-        "taxonomy": placed_taxonomy(study, counted, map_coordinates(vectors, seed=seed)),
-        "frequencies": counted,
-        "associations": found.pairs,
     nearest = nearest_ai_value(vectors)
     compared = contrasts(
         study,
@@ -89,19 +85,23 @@ def result_tables(params: Params, study: Study, vectors: pd.DataFrame) -> dict[s
         min_context=knobs.min_context,
         near_universal=knobs.near_universal,
     )
+    return {
+        "taxonomy": placed_taxonomy(study, counted, map_coordinates(vectors, seed=seed)),
+        "frequencies": counted,
+        "concentration": concentration(study, draws=knobs.bootstrap, seed=seed),
+        "associations": found.pairs,
         "association_tests": found.test,
         "response_types": response_types(study),
         "mirroring": mirroring(study, nearest, min_context=knobs.min_context),
-        "concentration": concentration(study, draws=knobs.bootstrap, seed=seed),
         "variation": variation(
             study, min_context=knobs.min_context, min_count=knobs.min_count, draws=knobs.bootstrap, seed=seed
         ),
+        "contrasts": compared.pairs,
+        "contrast_tests": compared.tests,
         "models": models(study),
         "explicitness": explicitness(study),
     }
 
-        "contrasts": compared.pairs,
-        "contrast_tests": compared.tests,
 
 def placed_taxonomy(study: Study, counted: pd.DataFrame, places: pd.DataFrame) -> pd.DataFrame:
     """Return the tree with each node's counts, and with each value's place on the map."""

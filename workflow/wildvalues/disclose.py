@@ -10,8 +10,8 @@ import pandas as pd
 
 from wildvalues.analysis.holders import HOLDERS, HOLDERS_FILE
 from wildvalues.disclosure.cells import gate_cells
-from wildvalues.disclosure.names import published_ids, renamed
 from wildvalues.disclosure.contrasts import gate_contrast_tests, gate_contrasts, shortened
+from wildvalues.disclosure.names import published_ids, renamed
 from wildvalues.disclosure.rounding import round_table
 from wildvalues.disclosure.shares import gate_explicitness, gate_mirroring, gate_models, gate_response_types
 from wildvalues.disclosure.text import Withheld, label_may_be_shown, may_be_shown
@@ -86,11 +86,11 @@ def gate(
         .merge(counted[[*_NODE, "published_id", "name", "n_mentions", "share_mentions", "whole"]], on=_NODE)
         .assign(node_id=lambda frame: frame["published_id"])
     )
-    variation = private["variation"].drop(columns="name").merge(counted[[*_NODE, "published_id", "name"]], on=_NODE)
     # The interval is around all mentions, withheld ones included.
     trimmed = ~public["frequencies"]["whole"].astype(bool)
     for bound in ("mention_low", "mention_high"):
         public["frequencies"][bound] = public["frequencies"][bound].mask(trimmed)
+    variation = private["variation"].drop(columns="name").merge(counted[[*_NODE, "published_id", "name"]], on=_NODE)
     reached = threshold.reached(variation["n_conversations"], variation["n_users"])
     public["variation"] = variation[reached].assign(node_id=variation["published_id"])
 
@@ -108,11 +108,11 @@ def gate(
     cells, public["associations"], public["association_tests"] = gate_associations(
         private, nodes, set(subjective["response_type"]), threshold
     )
-    return public, n_withheld
     public["contrasts"], public["contrast_tests"] = _gate_contrasts(
         private, nodes, cells, public["models"], explicit, subjective, threshold
     )
     public["concentration"] = _gate_concentration(private["concentration"], public["frequencies"])
+    return public, n_withheld
 
 
 def gate_taxonomy(

@@ -163,6 +163,19 @@ RESULTS: dict[str, Table] = {
         user_high=REAL,
         n_mentions=COUNT,
         share_mentions=REAL,
+        mention_low=REAL,
+        mention_high=REAL,
+    ),
+    # Inequality of the counts of a facet's nodes at one level, a measure a row. `n_nodes` counts what is measured.
+    "concentration": _table(
+        ("facet", "level", "measure"),
+        facet=TEXT,
+        level=COUNT,
+        measure=TEXT,
+        n_nodes=COUNT,
+        value=REAL,
+        value_low=REAL,
+        value_high=REAL,
     ),
     # One cell of a 2x2 table a row: value present or not x context or not. column_facet is task, human_values,
     # response_type, model, language or week; level is 0 for those without a tree.
@@ -206,6 +219,7 @@ RESULTS: dict[str, Table] = {
         dof=COUNT,
         p=REAL,
         cramers_v=REAL,
+        cramers_v_corrected=REAL,
         threshold=REAL,
         n_significant=COUNT,
     ),
@@ -218,19 +232,6 @@ RESULTS: dict[str, Table] = {
         n_users=COUNT,
         n_base=COUNT,
         **_INTERVAL,
-        mention_low=REAL,
-        mention_high=REAL,
-    ),
-    # Inequality of the counts of a facet's nodes at one level, a measure a row. `n_nodes` counts what is measured.
-    "concentration": _table(
-        ("facet", "level", "measure"),
-        facet=TEXT,
-        level=COUNT,
-        measure=TEXT,
-        n_nodes=COUNT,
-        value=REAL,
-        value_low=REAL,
-        value_high=REAL,
     ),
     # Share of conversations with a human value in which a value is on both sides. `matched` is value or
     # level_<n> (same cluster); expected is the share when human sides are shuffled within task clusters.
@@ -243,6 +244,7 @@ RESULTS: dict[str, Table] = {
         n_base=COUNT,
         **_INTERVAL,
         expected=REAL,
+        p=REAL,
     ),
     # Coefficient of variation of a value's rate across task clusters of `context_level`; cv_expected is what
     # chance alone gives a value this rare, cv_corrected what is left without it.
@@ -261,33 +263,6 @@ RESULTS: dict[str, Table] = {
         cv_low=REAL,
         cv_high=REAL,
         cv_expected=REAL,
-    ),
-    # Response types of each model.
-    "models": _table(
-        ("model", "response_type"),
-        model=TEXT,
-        response_type=TEXT,
-        n_conversations=COUNT,
-        n_users=COUNT,
-        n_base=COUNT,
-        **_INTERVAL,
-    ),
-    # Share of AI-value mentions that are stated outright. `by` is all, response_type or cluster (top level).
-    "explicitness": _table(
-        cramers_v_corrected=REAL,
-        ("by", "group_id"),
-        by=TEXT,
-        group_id=TEXT,
-        name=TEXT,
-        n_conversations=COUNT,
-        n_users=COUNT,
-        n_base=COUNT,
-        **_INTERVAL,
-    ),
-    # Every stage's metrics, one number a row.
-    "pipeline": _table(("stage", "metric"), stage=TEXT, metric=TEXT, value=REAL),
-}
-        p=REAL,
         cv_corrected=REAL,
     ),
     # One group against all others in one node, within the strata of a design, a row. comparison: model (members are
@@ -337,3 +312,28 @@ RESULTS: dict[str, Table] = {
         dof=COUNT,
         p=REAL,
         q=REAL,
+    ),
+    # Response types of each model.
+    "models": _table(
+        ("model", "response_type"),
+        model=TEXT,
+        response_type=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_base=COUNT,
+        **_INTERVAL,
+    ),
+    # Share of AI-value mentions that are stated outright. `by` is all, response_type or cluster (top level).
+    "explicitness": _table(
+        ("by", "group_id"),
+        by=TEXT,
+        group_id=TEXT,
+        name=TEXT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        n_base=COUNT,
+        **_INTERVAL,
+    ),
+    # Every stage's metrics, one number a row.
+    "pipeline": _table(("stage", "metric"), stage=TEXT, metric=TEXT, value=REAL),
+}

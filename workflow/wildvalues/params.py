@@ -96,7 +96,18 @@ class Sample(Section):
 
 
 RedactionKind = Literal[
-    "email", "phone", "card", "iban", "ip", "url_credentials", "api_key", "national_id", "address", "person"
+    "email",
+    "phone",
+    "card",
+    "iban",
+    "ip",
+    "url_credentials",
+    "api_key",
+    "national_id",
+    "address",
+    "person",
+    "username",
+    "date_of_birth",
 ]
 
 
@@ -117,6 +128,9 @@ class Redact(Section):
     ]
     regions: list[str] = Field(
         default=["US", "GB", "DE", "FR", "ES", "IT", "BR", "IN"], description="for phone numbers"
+    )
+    model: Literal["rampart"] | None = Field(
+        default=None, description="finds names and addresses that no rule does; offline, needs onnxruntime"
     )
 
 

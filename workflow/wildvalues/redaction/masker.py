@@ -7,11 +7,14 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from wildvalues.params import Redact
-from wildvalues.redaction import addresses, numbers, persons, secrets
+from wildvalues.redaction import addresses, birth_dates, national, numbers, persons, secrets, usernames
 from wildvalues.redaction.spans import PLACEHOLDER, Span, settle
 from wildvalues.redaction.views import View, view
 
 _WORDS = {"url_credentials": "CREDENTIALS"}
+# Kinds found by the words before them, which are not there when the other side repeats the thing.
+_REPEATED = frozenset({"username", "api_key", "url_credentials", "date_of_birth", "national_id"})
+_SHORTEST_REPEAT = 6
 
 
 @dataclass(frozen=True)
@@ -74,10 +77,20 @@ def mask(messages: Sequence[str], params: Redact) -> tuple[list[str], list[Redac
 
 def _find(views: Sequence[View], params: Redact) -> list[list[Span]]:
     kinds = set(params.kinds)
+    recognised = [_recognised(seen, params) for seen in views]
     names = persons.names_in(views) if "person" in kinds else []
+    names += sorted(
+        {
+            seen.between(one)
+            for seen, ones in zip(views, recognised, strict=True)
+            for one in ones
+            if one.kind == "person"
+        }
+        - set(names)
+    )
     found = []
-    for seen in views:
-        spans: list[Span] = []
+    for seen, entities in zip(views, recognised, strict=True):
+        spans: list[Span] = list(entities)
         for kind, rule in (
             ("email", secrets.emails),
             ("url_credentials", secrets.url_credentials),
@@ -85,8 +98,10 @@ def _find(views: Sequence[View], params: Redact) -> list[list[Span]]:
             ("card", numbers.cards),
             ("iban", numbers.ibans),
             ("ip", numbers.ip_addresses),
-            ("national_id", numbers.national_ids),
+            ("national_id", national.national_ids),
             ("address", addresses.addresses),
+            ("username", usernames.usernames),
+            ("date_of_birth", birth_dates.birth_dates),
         ):
             if kind in kinds:
                 spans += rule(seen)
@@ -97,6 +112,31 @@ def _find(views: Sequence[View], params: Redact) -> list[list[Span]]:
             spans += [span for span in phones if not any(a < span.end and span.start < b for a, b in taken)]
         spans += persons.occurrences(seen, names)
         found.append(spans)
+    return _with_repeats(views, found)
+
+
+def _recognised(seen: View, params: Redact) -> list[Span]:
+    """Return what the model of `redact.model` finds in one message."""
+    if params.model is None:
+        return []
+    from wildvalues.redaction.named_entities import entities
+
+    found = [one for one in entities(seen.text, params.model) if one.kind in params.kinds]
+    return [seen.span(one.start, one.end, one.kind, seen.text[one.start : one.end].casefold()) for one in found]
+
+
+def _with_repeats(views: Sequence[View], found: list[list[Span]]) -> list[list[Span]]:
+    """Add what stands elsewhere in the conversation just as it was found: a password, repeated without "password"."""
+    repeated = {
+        text: span
+        for seen, spans in zip(views, found, strict=True)
+        for span in spans
+        if span.kind in _REPEATED and len(text := seen.between(span)) >= _SHORTEST_REPEAT and not text.isalpha()
+    }
+    for seen, spans in zip(views, found, strict=True):
+        for text, span in repeated.items():
+            for match in re.finditer(rf"(?<!\w){re.escape(text)}(?!\w)", seen.text, re.I):
+                spans.append(seen.span(*match.span(), span.kind, span.key))
     return found
 
 

@@ -8,46 +8,82 @@ from __future__ import annotations
 import re
 
 
-def _words(text: str) -> frozenset[str]:
+def words(text: str) -> frozenset[str]:
+    """Return the words of a list written as text, in lower case."""
     return frozenset(re.findall(r"[\w'-]+", text.casefold()))
 
 
-GIVEN_NAMES = _words(
+GIVEN_NAMES = words(
     """
-    aaron abdul abigail adam aditi adrian agnes ahmed aisha alan albert alejandro alessandro alex alexander
-    alexandra alice alina amanda amber amelia amir amit amy ana anastasia andre andrea andreas andrew angela
-    anil anita anja ann anna anne annika anthony antonio anya arjun arthur ashley aurora ayşe barbara beatriz
-    ben benjamin bernd bianca bob boris brandon brenda brian bruno camila camille carla carlos carmen caroline
-    catherine cecilia charles charlotte chiara chloe chris christian christina christine christopher claire
-    clara claudia connor cristina cynthia daniel daniela danielle david deborah deepak denis dennis diana
-    diego dmitri dominik donald donna dorothy dylan eduardo edward elena eleanor eli elias elif elisa
-    elizabeth ella emil emily emine emma enrique eric erik esther ethan eva evelyn fatima federico felix
-    fernanda fernando finn fiona florian francesca francesco francisco frank franziska gabriel gabriela george
-    gerald giorgia giovanni giulia gonzalo greta gustavo hannah hans harold harry hassan heather helen helena
-    henrik henry hiroshi hugo ian ibrahim igor ines ingrid irene irina isaac isabel isabella ivan jack jacob
-    jakob james jan jane jasmine jason javier jean jeff jennifer jens jessica jesús joan joanna joão joe
-    johanna johannes john jonas jonathan jordan jorge josé josef joseph joshua juan julia julian julie karen
-    karin karl karolina katarzyna kate katharina katherine kathleen katja katrin kavita kayla keisha keith
-    kelly kenji kevin kim klaus kumar kyle lars laura lauren lea lena leo leon leonardo leonie lina linda lisa
-    logan lorenzo louis louise luca lucas lucia lucy luis luisa lukas madison magdalena manuel marcel marco
-    marcos margaret maria mariam marie marina mario marion mark marta martin martina mary mateo mateusz
-    matheus matilda matteo matthew max maya megan mehmet melissa mia michael michał michelle miguel mikhail
-    mila miriam mohamed mohammed monica moritz mustafa nadia naomi natalia natalie natasha nathan neha
-    nicholas nicolas nicole nikhil nikolai nina noah nora oleg olga oliver olivia omar oscar pablo paolo
-    patricia patrick paul paula paulo pavel pedro peter philip philipp pierre piotr pooja priya rachel rafael
-    rahul raj ralf ramon raquel raymond rebecca renata ricardo richard robert roberto robin rodrigo roger
-    rohan roland rosa ruth ryan sabine sabrina sally sam samantha samuel sandeep sandra sanjay santiago sara
-    sarah scott sean sebastian sergei sergio shannon sharon shreya silvia simon simone sofia sofía sonia
-    sophia sophie stefan stefanie stella stephanie stephen steve steven sunita susan susanne sven svetlana
-    tamara tanja tara tatiana teresa theo theresa thiago thomas tim timothy tina tobias tom tomás tyler uwe
-    valentina valeria vanessa vera veronica victor victoria vijay vikram vincent vincenzo virginia vladimir
-    walter wei wendy werner william wolfgang xavier yannick yasmin yuki yulia yusuf zachary zoe алексей
-    александр анна андрей дмитрий екатерина елена иван мария михаил наталья ольга павел сергей татьяна юлия
+    aaron abdul abena abigail achim adaeze adam adele aditi adrian adriana agnes agnieszka agustín ahmed ahmet aicha
+    aiko aisha akira alain alan alba albert aldo alejandra alejandro aleksandra alessandra alessandro alex alexander
+    alexandra alexis alfredo ali alice alicia alina alisha alma alva amanda amara amber amelia amelie amina amir
+    amit amy ana anastasia anders andre andrea andreas andrew andrzej andré andrés angel angela angelo angus anil
+    anita anja ann anna anne annette annika anouk anthony antoine anton antonella antonia antonio anwar anya aoife
+    arjun arne arthur arturo asha ashley astrid aurora aurélie aurélien ava axel ayesha aylin ayşe baptiste barbara
+    bart bartosz bas basia bea beata beate beatriz ben bengt benjamin benoît bernardo bernd bert bianca birgit björn
+    bob bogdan boris bram brandon brenda brian britta bruno burak caio callum camila camille carina carla carlo
+    carlos carmen carol carolina caroline caterina catherine cecilia celeste celine charles charlie charlotte
+    chiamaka chiara chidi chloe chris christa christian christina christine christoph christopher ciara claire clara
+    claude claudia claudio clémence clément colin connor corinna craig cristian cristiano cristina cynthia dagmar
+    dan dana daniel daniela danielle danilo dario darren dave david davide debbie deborah deepak delphine denis
+    denise dennis derek detlef devon diana diego dieter dina dirk divya dmitri dolores dominic dominik dominique
+    donald donna dora doris dorothea dorothy dylan eda edith edna eduardo edward efua eileen ekaterina eleanor elena
+    eleni eli elias elif elisa elizabeth ella eloise emeka emil emilia emilie emilio emily emine emma emre enrique
+    enzo eric erica erik erin ernesto esteban estelle esther ethan eugene eugenia eva evan evelyn fabian fabio
+    fabrice farah fatima fatma federico felix femi femke fernanda fernando filip filippo finn fiona flavia florence
+    florian floriane flávio folke francesca francesco francine francis francisco franco frank franziska françois
+    françoise fred freya frida friederike gabi gabriel gabriela gabriella garry gemma geoff georg george gerald gerd
+    gerda gianluca gilles gina giorgia giorgio giovanni giulia giuseppe gonzalo gordon graham grazia greg gregor
+    greta guido guillaume guillermo gunnar gustavo guus gökhan günther hana hannah hans harald harold harriet harry
+    hassan hatice heather heidi heike heinz helen helena helga henriette henrik henry herbert hilda hiroshi holger
+    horst hugo hülya ian ibrahim ida igor iker ilaria ilse imani imogen ines inge ingo ingrid inka irene irina irma
+    isa isaac isabel isabella isabelle isaiah ivan iván iwona izabela iñaki jaap jacek jack jackie jacob jacques
+    jade jaime jakob james jan jan-willem jana jane janet janina janine jarek jasmine jason jasper javier jean jeff
+    jelle jenna jennifer jenny jens jeremy jesper jessica jesús jill jim joan joana joanna joanne jochen joe johan
+    johann johanna johannes john jolanta jon jonah jonas jonathan jordan jordi jorge jos josef josefine joseph
+    joshua josie josé joyce joão juan julia julian juliana juliane julie juliette jutta jérôme jörg jürgen kaan kai
+    kamil karen karim karin karl karolina karsten katarzyna kate katharina katherine kathleen kathrin katja katrin
+    katy kavita kayla kazuki keiko keisha keith kelly ken kenji kerstin kevin kim kirsten klaus kofi konrad kristen
+    kristin kristina krzysztof kumar kurt kwame kyle lara larissa larry lars laura lauren laurence laurent lea leah
+    leila lena lennart leo leon leonardo leonie leticia levi liam lidia lieke lilian lina linda linh lisa lisbeth
+    liv livia logan lola lorena lorenzo lotte louis louise luana luca lucas lucia luciana luciano lucie lucy ludwig
+    luigi luis luisa luiz lukas lukasz luke lutz luz lynn maarten madison mads mael mafalda magda magdalena maite
+    maja malik malte manfred manuel manuela marc marcel marcela marcin marco marcos mareike margaret margarida
+    margot maria mariam mariana marianne marie marieke marika marin marina mario marion marisol marit marjan mark
+    markus marlene marlies marta martha martin martina martine mary mateo mateusz matheus mathieu mathilde matilda
+    matt matteo matthew matthias maud maurice mauricio maurizio max maya megan mehmet mei meike melanie melissa
+    mercedes merle merve mette mia michael michał michelle mickael miguel mika mikael mike mikhail mila milan milena
+    mina minh minna miriam mirjam miroslav mitch mohamed mohammed moira molly mona monica montse morgan moritz
+    morten mustafa myriam nadia nadja nancy naoko naomi natalia natalie natasha nathalie nathan neha neil nele
+    nelson nerea ngozi niamh nicholas nicola nicolas nicole niels nigel nikhil nikita nikolai nils nina nisha noah
+    noel nora nuno nuria ole oleg olga oliver olivia olivier oliwia omar onur orla oscar oskar osman otto pablo
+    paola paolo pascal pat patrice patricia patrick patrik paul paula pauline paulo pavel paweł pedro peggy per
+    peter petra phil philip philipp pia pierre piet pieter pilar piotr pooja priya priyanka quentin rachel rachid
+    radek rafael rafaela rafał rahul raj ralf ralph ramon ramona rania raphael raquel rasmus raul raymond rebecca
+    reiner reinhard remi renata renate renaud rené rhys ricardo riccardo richard rita robert roberta roberto robin
+    rocío rodrigo roger rohan rohit roland roman ronald ronja rosa rosario rosie ross roxana ruben rudolf rui ruth
+    ryan saad sabina sabine sabrina sakura sally salma salvatore sam samantha samuel sandeep sander sandra sandro
+    sanjay sanne santi santiago sara sarah sascha saskia satoshi scott sean sebastian sebastián selim selin serena
+    serge sergei sergey sergio shane shannon sharon sheila shirin shreya siegfried sigrid silke silvana silvia simon
+    simona simone simran sinead siobhan sofia sofie sofía solveig sonia sophia sophie soraya stacy stefan stefania
+    stefanie steffen steffi stella stephan stephanie stephen steve steven stuart stéphane stéphanie sue suki sunita
+    susan susana susann susanne suzanne sven svetlana sybille sylvia sylvie sébastien tadeusz takeshi tamara tanja
+    tanya tara tariq tatiana tatjana teresa tessa thea theo theresa thiago thibault thomas thorsten théo thérèse
+    tiago till tim timo timothy tina tine tobias tom tomás toni torsten tracy trevor tristan tuncay tyler ulla
+    ulrich ulrike ursula uwe valentina valeria vanesa vanessa vera veronica victor victoria vijay vikram vince
+    vincent vincenzo virginia vivian vladimir volker walter waltraud wanda wei wendelin wendy werner wes wiebke
+    wilhelm willem william wim wojciech wolfgang xavier xenia xiomara yann yannick yara yasemin yasmin yasmine
+    yiannis yosef yuki yulia yusuf yvette yvonne zachary zainab zara zeynep zoe zofia zoë zsófia élodie özge
+    александр александра алексей алёна анастасия андрей анна антон артём валентина василий вера виктор виктория
+    галина григорий денис дмитрий евгений екатерина елена жанна иван игорь илья инна ирина кирилл ксения лариса
+    людмила максим марина мария михаил надежда наталья никита николай оксана олег ольга павел полина роман светлана
+    сергей софия тамара татьяна фёдор юлия
     """
 )
 
 # Words that start a sentence or follow a cue without being a name; assistants and what people call them.
-NEVER_NAMES = _words(
+NEVER_NAMES = words(
     """
     a about afraid after again all also always am american an and another anxious any anyone are as asian at
     australian back bad because been black british but can canadian catholic chinese christian could currently
@@ -69,7 +105,7 @@ NEVER_NAMES = _words(
 )
 
 # Names that are also words: alone and at the start of a sentence they prove nothing.
-WORDS_TOO = _words(
+WORDS_TOO = words(
     """
     april art august autumn bill brook chance charity chase christian crystal daisy dawn dean destiny drew
     duke earl eve faith forest frank gene glen grace grant guy harmony hazel heather holly hope hunter iris

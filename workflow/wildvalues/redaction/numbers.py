@@ -1,20 +1,13 @@
-"""Numbers that identify: cards, bank accounts, national ids, internet addresses, telephones."""
+"""Numbers that identify: cards, bank accounts, internet addresses, telephones."""
 
 from __future__ import annotations
 
 import ipaddress
 import re
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 
 import phonenumbers
-from stdnum import iban, luhn, verhoeff
-from stdnum.br import cpf
-from stdnum.de import idnr
-from stdnum.es import dni, nie
-from stdnum.fr import nir
-from stdnum.gb import nhs
-from stdnum.it import codicefiscale
-from stdnum.us import ssn
+from stdnum import iban, luhn
 
 from wildvalues.redaction.spans import Span
 from wildvalues.redaction.views import View
@@ -25,6 +18,22 @@ _IPV4 = re.compile(r"(?<![\w.])(?:\d{1,3}\.){3}\d{1,3}(?![\w-]|\.\d)")
 _IPV6 = re.compile(r"(?<![\w:.])(?:[0-9A-Fa-f]{0,4}:){2,7}[0-9A-Fa-f]{0,4}(?![\w:.]*:)(?!\w)")
 _VERSION_BEFORE = re.compile(
     r"(?:\bv|version|release|build|firmware|kernel|driver|update|patch|\w==|>=|<=|~=)[\s:=]*$", re.I
+)
+# Networks inside houses and firms, the same everywhere (RFC 1918, 3927), and public name servers everybody types.
+_NOBODYS = tuple(
+    map(
+        ipaddress.ip_network,
+        (
+            "10.0.0.0/8",
+            "172.16.0.0/12",
+            "192.168.0.0/16",
+            "169.254.0.0/16",
+            "fe80::/10",
+            "8.8.8.8",
+            "8.8.4.4",
+            "1.1.1.1",
+        ),
+    )
 )
 # Something that could be a telephone number; only texts with one go through the slow matcher.
 _PHONE_LIKE = re.compile(r"\+?\(?\d(?:[ ().\-/\u00a0]{0,2}\d){6,}")
@@ -69,7 +78,7 @@ def ibans(view: View) -> Iterator[Span]:
 
 
 def ip_addresses(view: View) -> Iterator[Span]:
-    """Internet addresses of hosts; not loopback, not netmasks, not version numbers."""
+    """Internet addresses of hosts; not loopback, private networks, netmasks or version numbers."""
     for pattern in (_IPV4, _IPV6):
         for match in pattern.finditer(view.text):
             before = view.text[max(0, match.start() - 20) : match.start()]
@@ -79,63 +88,14 @@ def ip_addresses(view: View) -> Iterator[Span]:
                 continue
             if address.is_loopback or address.is_unspecified or address.is_multicast or match[0].startswith("255."):
                 continue
+            if any(address.version == network.version and address in network for network in _NOBODYS):
+                continue
             # "::" and "1::" are C++ and slices far more often than addresses.
             if address.version == 6 and len(match[0].replace(":", "")) < 4:
                 continue
             if address.version == 4 and _VERSION_BEFORE.search(before):
                 continue
             yield view.span(*match.span(), "ip", str(address))
-
-
-_CUED = r"(?:{cue})\W{{0,3}}(?:(?:is|no|nr|num(?:ber)?|ist|est|es|é|code)\W{{0,3}}){{0,2}}"
-_NATIONAL: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
-    # Shape and check of each: United States, Spain (two), Italy, Brazil, France.
-    (re.compile(r"(?<![\w-])\d{3}([- ])\d{2}\1\d{4}(?![\w-])"), ssn.is_valid),
-    (re.compile(r"(?<!\w)\d{8}-?[A-Za-z](?!\w)"), dni.is_valid),
-    (re.compile(r"(?<!\w)[XYZxyz]-?\d{7}-?[A-Za-z](?!\w)"), nie.is_valid),
-    (re.compile(r"(?<!\w)[A-Za-z]{6}\d{2}[A-Za-z]\d{2}[A-Za-z]\d{3}[A-Za-z](?!\w)"), codicefiscale.is_valid),
-    (re.compile(r"(?<![\w.])\d{3}\.\d{3}\.\d{3}-\d{2}(?!\w)"), cpf.is_valid),
-    (re.compile(r"(?<!\w)[12] ?\d{2} ?[0-9]{2} ?\d[\dABab] ?\d{3} ?\d{3} ?\d{2}(?!\w)"), nir.is_valid),
-    # United Kingdom: national insurance; India: Aadhaar in its groups of four, and PAN.
-    (re.compile(r"(?<!\w)[A-CEGHJ-PR-TW-Z][A-CEGHJ-NPR-TW-Z] ?\d{2} ?\d{2} ?\d{2} ?[A-D](?!\w)"), lambda _: True),
-    (re.compile(r"(?<![\w-])[2-9]\d{3}[ -]\d{4}[ -]\d{4}(?![\w-]| ?\d)"), verhoeff.is_valid),
-    (re.compile(r"(?<!\w)[A-Z]{3}[ABCFGHJLPT][A-Z]\d{4}[A-Z](?!\w)"), lambda _: True),
-)
-# Numbers too common in shape to be taken without a word that says what they are.
-_NATIONAL_CUED: tuple[tuple[re.Pattern[str], Callable[[str], bool]], ...] = (
-    (re.compile(_CUED.format(cue="ssn|social security") + r"(\d{3}[- ]?\d{2}[- ]?\d{4})(?!\w)", re.I), lambda _: True),
-    (re.compile(_CUED.format(cue="nhs") + r"(\d{3}[- ]?\d{3}[- ]?\d{4})(?!\w)", re.I), nhs.is_valid),
-    (re.compile(_CUED.format(cue="cpf") + r"(\d{11})(?!\w)", re.I), cpf.is_valid),
-    (re.compile(_CUED.format(cue="aadhaar|aadhar") + r"(\d{12})(?!\w)", re.I), lambda _: True),
-    (
-        re.compile(_CUED.format(cue=r"steuer-?id\w*|tax id") + r"(\d{2} ?\d{3} ?\d{3} ?\d{3})(?!\w)", re.I),
-        idnr.is_valid,
-    ),
-    (
-        re.compile(
-            _CUED.format(
-                cue=r"passport|reisepass\w*|passeport|pasaporte|passaporto|driver'?s licen[cs]e|personalausweis\w*"
-            )
-            + r"((?=[A-Z]*\d)[A-Z0-9]{6,12})(?!\w)",
-            re.I,
-        ),
-        lambda number: sum(c.isdigit() for c in number) >= 4,
-    ),
-)
-
-
-def national_ids(view: View) -> Iterator[Span]:
-    """National identity, tax and insurance numbers of the countries with a shape or check digit of their own."""
-    for pattern, valid in _NATIONAL:
-        for match in pattern.finditer(view.text):
-            number = digits(match[0])
-            if valid(number):
-                yield view.span(*match.span(), "national_id", number)
-    for pattern, valid in _NATIONAL_CUED:
-        for match in pattern.finditer(view.text):
-            number = digits(match[1])
-            if valid(number):
-                yield view.span(*match.span(1), "national_id", number)
 
 
 def phones(view: View, regions: Sequence[str]) -> Iterator[Span]:
@@ -160,7 +120,9 @@ def _phone_in(text: str, start: int, end: int, regions: Sequence[str]) -> tuple[
         if not _SEPARATED.search(candidate) and not _PHONE_CUE.search(before):
             return None
     for region in (None, *regions) if candidate.startswith("+") else regions:
-        matcher = phonenumbers.PhoneNumberMatcher(candidate, region, leniency=phonenumbers.Leniency.VALID)
+        # With the country's code a number may be of a range not given out (yet); without, it has to be a valid one.
+        leniency = phonenumbers.Leniency.VALID if region else phonenumbers.Leniency.POSSIBLE
+        matcher = phonenumbers.PhoneNumberMatcher(candidate, region, leniency=leniency)
         for match in matcher:
             key = phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
             return start + match.start, start + match.end, key

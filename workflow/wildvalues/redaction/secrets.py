@@ -19,6 +19,13 @@ _SPELLED = re.compile(
     r"(?<![\w.+%-])([\w.+%-]{2,64})\s*[\[({]\s*at\s*[\])}]\s*((?:[\w-]+\s*(?:[\[({]\s*dot\s*[\])}]|\.)\s*)+[a-z]{2,24})(?!\w)",
     re.I,
 )
+# "jane dot doe at example dot com": a dot before the "at", or a word for mail in front, since "look at" is no address.
+_SPOKEN = re.compile(
+    r"(?:(?:e-?mail|mail|addy|address|reach me|write me|contact)\b[^\n@]{0,25}?[ :])?"
+    r"(?<![\w.+-])(?P<address>[\w.+-]{1,64}(?: dot [\w+-]{1,40}){0,4} at [\w-]{1,60}(?: dot [\w-]{1,60}){0,4}"
+    r" dot [a-z]{2,6})(?!\w)",
+    re.I,
+)
 _URL_CREDENTIALS = re.compile(r"\b[a-z][a-z0-9+.-]{1,20}://([^\s/@:'\"<>]{1,80}:[^\s/@'\"<>]{1,200})@(?=[\w\[])", re.I)
 _URL_TOKEN = re.compile(
     r"[?&;](?:access_?token|auth|api_?key|apikey|key|token|secret|password|passwd|pwd|sig|signature)=([^\s&#'\"<>]{6,})",
@@ -39,9 +46,13 @@ _KNOWN = re.compile(
 _PRIVATE_KEY = re.compile(r"-----BEGIN [A-Z ]*PRIVATE KEY-----.*?(?:-----END [A-Z ]*PRIVATE KEY-----|\Z)", re.S)
 # A word that says "secret", then something that looks like one.
 _CUED = re.compile(
-    r"\b(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?(?:access[_ -]?)?key)?|auth[_ -]?token"
-    r"|access[_ -]?token|token|bearer|client[_ -]?secret|password|passwd|passwort|mot de passe|contraseña|senha|пароль)"
-    r"[\"'`]?\s{0,2}(?:[:=]|=>|\bis\b|\bist\b|\best\b|\bes\b|(?<=bearer)\s)\s{0,2}[\"'`]?([^\s\"'`<>,;()\[\]{}]{6,200})",
+    r"(?<![^\W_])(?:api[_ -]?key|access[_ -]?key|secret(?:[_ -]?(?:access[_ -]?)?key)?|auth[_ -]?token"
+    r"|access[_ -]?token|token|bearer|client[_ -]?secret|(?:password|passcode|passphrase|passwd|passwort|pwd"
+    r"|pw|pin|mot de passe|mdp|contraseña|clave(?: \w+)?|senha|wachtwoord|lösenord|hasło|şifre\w*|пароль"
+    r"|密码|パスワード)"
+    r"(?: (?:for|to|of|für|pour|de|para|от) (?:\w+ ){0,3}\w+)?)"
+    r"[\"'`]?\s{0,2}(?:[:=]|=>|\bis\b|\bist\b|\best\b|\bes\b|\bé\b|\bè\b|是|は|(?<=bearer)\s|(?<=\bpw)\s)\s{0,2}"
+    r"[\"'`]?([^\s\"'`<>,;()\[\]{}]{6,200})",
     re.I,
 )
 _LONG = re.compile(r"(?<![\w/+=.-])[A-Za-z0-9_+/-]{28,}={0,2}(?![\w/+=-])")
@@ -59,6 +70,10 @@ def emails_in(text: str) -> Iterator[tuple[int, int, str]]:
         if _IN_URL.search(text, max(0, match.start() - 200), match.start()):
             continue
         yield *match.span(), match[0].casefold()
+    for match in _SPOKEN.finditer(text):
+        if match.start() == match.start("address") and " dot " not in match["address"].partition(" at ")[0]:
+            continue
+        yield *match.span("address"), re.sub(r" (dot|at) ", lambda m: ".@"[m[1] == "at"], match["address"]).casefold()
     for match in _SPELLED.finditer(text):
         domain = re.sub(r"\s*[\[({]\s*dot\s*[\])}]\s*", ".", match[2], flags=re.I)
         yield *match.span(), re.sub(r"\s", "", f"{match[1]}@{domain}").casefold()

@@ -9,6 +9,7 @@ from __future__ import annotations
 import functools
 import re
 import unicodedata
+from bisect import bisect_left
 from dataclasses import dataclass
 from importlib import resources
 
@@ -36,6 +37,10 @@ class View:
     def span(self, start: int, end: int, kind: str, key: str) -> Span:
         """Return a span of the view as a span of the text as it is."""
         return Span(self.starts[start], self.ends[end - 1], kind, key)
+
+    def between(self, span: Span) -> str:
+        """Return what the view shows of a span of the text."""
+        return self.text[bisect_left(self.starts, span.start) : bisect_left(self.starts, span.end)]
 
 
 def view(text: str) -> View:

@@ -21,6 +21,11 @@ def keys(*names):
     return {name.replace(".", "_"): value_at(config, name) for name in names}
 
 
+def if_there(place):
+    """A file that a study may do without."""
+    return [place] if Path(place).exists() else []
+
+
 def files_below(place, pattern="**/*"):
     """A file, or every file below a folder: Snakemake does not look into folders that are inputs."""
     place = Path(place)

@@ -57,6 +57,8 @@ class Stage:
         of counts and shares without any text of a conversation.
     params
         Keys of ``params.yaml`` (a section or ``section.key``) on which the outputs depend.
+    optional
+        Of the options in `reads`, those whose file need not exist; the stage says what a missing one means.
     batches
         Whether its questions may go through Message Batches, so that it can be told to wait for them.
     """
@@ -66,6 +68,7 @@ class Stage:
     reads: Mapping[str, str]
     writes: Mapping[str, str]
     params: tuple[str, ...] = field(default=())
+    optional: tuple[str, ...] = field(default=())
     batches: bool = False
 
     def command(self) -> str:
@@ -91,12 +94,12 @@ def run_stage(name: str, params: Params, paths: Mapping[str, Path]) -> None:
     Raises
     ------
     InputError
-        When an input does not exist.
+        When an input that is not optional does not exist.
     """
     module = importlib.import_module(f"wildvalues.{name}")
     stage: Stage = module.STAGE
     for key in stage.reads:
-        if not paths[key].exists():
+        if key not in stage.optional and not paths[key].exists():
             setting = stage.reads[key].removeprefix("${").removesuffix("}")
             if setting != stage.reads[key]:
                 raise InputError(f"{paths[key]}: no such file or folder; correct {setting} in params.yaml")

@@ -152,14 +152,21 @@ def dvc_fragment(stage: Stage) -> str:
 
 def snakemake_fragment(stage: Stage) -> str:
     """Return the rule that matches the declaration, ready to paste."""
-    options = [f"--{key.replace('_', '-')} {_source(key, path)}" for key, path in stage.reads.items()]
+    by_params = [key for key, path in stage.reads.items() if path == _LOGS or key in stage.optional]
+    options = [
+        f"--{key.replace('_', '-')} {f'{{params.{key}}}' if key in stage.optional else _source(key, path)}"
+        for key, path in stage.reads.items()
+    ]
     options += [f"--{key.replace('_', '-')} {{output.{key}}}" for key in stage.writes]
     lines = [f"rule {stage.name}:", "    input:"]
-    lines += [f"        {key}={_spelled(path)}," for key, path in stage.reads.items()]
+    lines += [
+        f"        {key}={f'if_there({_folder(path)})' if key in stage.optional else _spelled(path)},"
+        for key, path in stage.reads.items()
+    ]
     lines += ["    output:"]
     lines += [f"        {key}={_spelled_output(path)}," for key, path in stage.writes.items()]
     lines += ["    params:"]
-    lines += [f"        {key}=lambda wildcards: {_folder(path)}," for key, path in stage.reads.items() if path == _LOGS]
+    lines += [f"        {key}=lambda wildcards: {_folder(stage.reads[key])}," for key in by_params]
     lines += [f"        **keys({', '.join(repr(key) for key in stage.params)}),".replace("'", '"')]
     lines += ["    log:", f'        "logs/{stage.name}.log",', "    conda:"]
     lines += [f'        "../../envs/{"tex" if stage.name == "typeset" else "core"}.yaml"', "    benchmark:"]

@@ -15,6 +15,7 @@ import yaml
 ROOT = Path(__file__).resolve().parent.parent
 _FILES = ("Snakefile", "dvc.yaml", "params.yaml", "data/demo/conversations.jsonl", "data/demo/gold.jsonl")
 _FOLDERS = (
+    "data/curation",
     "workflow/instruments",
     "envs",
     "workflow/rules",

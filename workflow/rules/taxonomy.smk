@@ -4,9 +4,12 @@
 rule canonicalize:
     input:
         annotations="data/interim/annotations.parquet",
+        vetoes=if_there(config["canonicalize"]["vetoes"]),
+        prompts=files_below("workflow/prompts"),
     output:
         mentions="data/interim/mentions.parquet",
         vocabulary="data/interim/vocabulary.parquet",
+        merges="data/interim/merges.csv",
         metrics="results/metrics/canonicalize.json",
     log:
         "logs/canonicalize.log",
@@ -15,14 +18,25 @@ rule canonicalize:
     conda:
         "../../envs/core.yaml"
     params:
-        **keys("canonicalize", "embed.model"),
+        **keys(
+            "canonicalize",
+            "embed.model",
+            "llm.provider",
+            "llm.model",
+            "llm.temperature",
+            "llm.prices",
+        ),
+        vetoes=lambda wildcards: config["canonicalize"]["vetoes"],
     message:
-        "Merge the spellings of one value."
+        "Merge the names of one value."
     shell:
         "WILDVALUES_LOG={log} wildvalues canonicalize "
         "--annotations {input.annotations} "
+        "--vetoes {params.vetoes} "
+        "--prompts workflow/prompts "
         "--mentions {output.mentions} "
         "--vocabulary {output.vocabulary} "
+        "--merges {output.merges} "
         "--metrics {output.metrics}"
 
 

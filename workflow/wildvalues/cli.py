@@ -33,6 +33,7 @@ TOOLS = {
     "schema": "wildvalues.tools.schema",
     "sources": "wildvalues.tools.sources",
     "summary": "wildvalues.tools.summary",
+    "synonyms": "wildvalues.tools.synonyms",
     "trail": "wildvalues.tools.trail",
     "train": "wildvalues.tools.train",
 }

@@ -2,38 +2,43 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
 
 import pandas as pd
 
 from wildvalues.params import Canonicalize
 from wildvalues.tables import MENTIONS, VOCABULARY
-from wildvalues.taxonomy.spelling import group_spellings, normalise, preferred
-
-if TYPE_CHECKING:
-    import numpy as np
+from wildvalues.taxonomy.merges import MERGED, STALE, Merge, counted, table
+from wildvalues.taxonomy.merging import AskSame, merge_names
+from wildvalues.taxonomy.spelling import normalise, preferred
+from wildvalues.taxonomy.synonyms import Encode
+from wildvalues.taxonomy.vetoes import Vetoes
 
 # Facets whose labels are open and become a taxonomy; response types are a closed set and pass by.
 FACETS = ("ai_values", "human_values", "task")
 # Values of either side share their spelling, so that mirroring can compare them by name.
-_SPELLED_TOGETHER = (("ai_values", "human_values"), ("task",))
+_SPELLED_TOGETHER = {"values": ("ai_values", "human_values"), "task": ("task",)}
 
 
 @dataclass(frozen=True)
 class Canonical:
-    """What canonicalising gives: the two tables and the counts."""
+    """What canonicalising gives: the tables, the counts, and the vetoes that name what does not occur."""
 
     mentions: pd.DataFrame
     vocabulary: pd.DataFrame
+    merges: pd.DataFrame
     metrics: dict[str, int]
 
 
 def canonicalize(
-    annotations: pd.DataFrame, params: Canonicalize, encode: Callable[[Sequence[str]], np.ndarray]
+    annotations: pd.DataFrame,
+    params: Canonicalize,
+    encode: Encode,
+    vetoes: Vetoes | None = None,
+    ask: AskSame | None = None,
 ) -> Canonical:
-    """Merge the spellings of each value and list who mentioned what.
+    """Merge the names of each value and list who mentioned what.
 
     Parameters
     ----------
@@ -41,52 +46,75 @@ def canonicalize(
         Rows of `tables.ANNOTATIONS`, in any order.
     encode
         Gives the unit vectors of names; called only when near-synonyms are merged.
+    vetoes
+        What a person keeps apart and joins. They are about values, not tasks.
+    ask
+        Has the last word on near-synonyms of values.
 
     Returns
     -------
     Canonical
         `merged_<facet>` counts spellings that were merged into another one, `dropped_<facet>` the values that were
-        dropped for being rarer than `min_conversations`, or because their label holds no letter.
+        dropped for being rarer than `min_conversations`, or because their label holds no letter; for the rest of
+        the counts see `wildvalues.taxonomy.merges.counted`.
     """
+    vetoes = vetoes or Vetoes()
     rows = annotations[annotations["facet"].isin(FACETS) & annotations["label"].notna()]
     rows = rows[["conversation_id", "facet", "label", "explicit"]].assign(
         spelling=[normalise(label) for label in rows["label"]]
     )
     empty = rows[rows["spelling"] == ""].groupby("facet")["label"].nunique()
     rows = rows[rows["spelling"] != ""]
-    parts = [_spell(rows[rows["facet"].isin(facets)], params, encode) for facets in _SPELLED_TOGETHER]
+    merges: list[Merge] = []
+    parts = []
+    for name, facets in _SPELLED_TOGETHER.items():
+        mine = rows[rows["facet"].isin(facets)]
+        counts = _conversations(mine, "spelling")
+        values = name == "values"
+        # Tasks are phrases that are clustered, not names that are counted: two close ones may still be two tasks.
+        knobs = params if values else params.model_copy(update={"merge_similarity": None, "merge_same_root": None})
+        named = merge_names(
+            counts,
+            knobs,
+            encode,
+            facets=name,
+            vetoes=vetoes if values else None,
+            ask=ask if values else None,
+        )
+        merges += [*_by_case(mine, counts, name), *named.merges]
+        if values:
+            merges += [Merge(STALE, name, ", ".join(names), "", "", reason=why) for names, why in vetoes.stale(counts)]
+        parts.append(mine.assign(value=mine["spelling"].map(named.value_of).astype("string")))
     rows = pd.concat(parts, ignore_index=True)
     size = rows.groupby(["facet", "value"])["conversation_id"].transform("nunique")
     kept = rows[size >= params.min_conversations]
-    metrics: dict[str, int] = {}
+    metrics = counted(merges)
     for facet in FACETS:
         found = rows[rows["facet"] == facet]
-        values = kept.loc[kept["facet"] == facet, "value"].nunique()
-        metrics[f"values_{facet}"] = values
+        n_values = kept.loc[kept["facet"] == facet, "value"].nunique()
+        metrics[f"values_{facet}"] = n_values
         metrics[f"merged_{facet}"] = found["spelling"].nunique() - found["value"].nunique()
-        metrics[f"dropped_{facet}"] = found["value"].nunique() - values + int(empty.get(facet, 0))
+        metrics[f"dropped_{facet}"] = found["value"].nunique() - n_values + int(empty.get(facet, 0))
         metrics[f"mentions_{facet}"] = len(
             kept.loc[kept["facet"] == facet, ["conversation_id", "value"]].drop_duplicates()
         )
-    return Canonical(_mentions(kept), _vocabulary(kept), metrics)
+    return Canonical(_mentions(kept), _vocabulary(kept), table(merges), metrics)
 
 
-def _spell(rows: pd.DataFrame, params: Canonicalize, encode: Callable[[Sequence[str]], np.ndarray]) -> pd.DataFrame:
-    counts = {str(name): int(n) for name, n in rows.groupby("spelling")["conversation_id"].nunique().items()}
-    groups = [
-        preferred(group, counts)
-        for group in group_spellings(counts, spelling=params.merge_spelling, word_order=params.merge_word_order)
+def _conversations(rows: pd.DataFrame, column: str) -> dict[str, int]:
+    return {str(name): int(n) for name, n in rows.groupby(column)["conversation_id"].nunique().items()}
+
+
+def _by_case(rows: pd.DataFrame, counts: dict[str, int], facets: str) -> Sequence[Merge]:
+    """Return the labels that are another one once case, Unicode form and outer punctuation are set aside."""
+    labels = _conversations(rows, "label")
+    spelled = dict(zip(rows["label"], rows["spelling"], strict=True))
+    several = pd.Series(list(spelled.values()), dtype=object).value_counts()
+    return [
+        Merge(MERGED, facets, label, into, "case or punctuation", None, labels[label], counts[into])
+        for label, into in spelled.items()
+        if label != into and several[into] > 1
     ]
-    if params.merge_similarity is not None and len(groups) > 1:
-        from wildvalues.taxonomy.synonyms import merge_close
-
-        by_name = {group[0]: group for group in groups}
-        totals = {name: sum(counts[spelling] for spelling in group) for name, group in by_name.items()}
-        names = sorted(by_name)
-        merged = merge_close(names, encode(names), totals, similarity=params.merge_similarity)
-        groups = [[spelling for name in group for spelling in by_name[name]] for group in merged]
-    value_of = {spelling: group[0] for group in groups for spelling in group}
-    return rows.assign(value=rows["spelling"].map(value_of).astype("string"))
 
 
 def _mentions(rows: pd.DataFrame) -> pd.DataFrame:

@@ -93,12 +93,17 @@ def _is_word(char: str) -> bool:
 
 def letters_key(name: str) -> str:
     """Return the letters and digits of a normalised name: equal for "well-being", "well being" and "wellbeing"."""
-    return _join(_words(name))
+    return _join(name_words(name))
+
+
+def plural_key(name: str) -> str:
+    """Return the letters with simple plurals made singular."""
+    return _join([_singular(word) if word.isascii() and len(word) >= 4 else word for word in name_words(name)])
 
 
 def stem_key(name: str) -> str:
     """Return the letters with common British endings made American and simple plurals made singular."""
-    return _join([_stem(word) for word in _words(name)])
+    return _join([stem_word(word) for word in name_words(name)])
 
 
 def order_key(name: str) -> str | None:
@@ -107,18 +112,19 @@ def order_key(name: str) -> str | None:
     Two content words (or a list joined by "and") may change places: "enabling harm", "harm enabling". Longer names
     and names with a preposition may not: "protection from harm" is not "harm from protection".
     """
-    words = _words(name)
+    words = name_words(name)
     if any(word in _DIRECTED for word in words):
         return None
-    content = [_stem(word) for word in words if word not in _JOINING and word not in _ARTICLES]
+    content = [stem_word(word) for word in words if word not in _JOINING and word not in _ARTICLES]
     joined = any(word in _JOINING for word in words)
-    if len(content) < 2 or (len(content) > 2 and (not joined or content != [_stem(w) for w in words[::2]])):
+    if len(content) < 2 or (len(content) > 2 and (not joined or content != [stem_word(w) for w in words[::2]])):
         return None
     links = sorted({word for word in words if word in _JOINING})
     return "|".join([*sorted(content), *links])
 
 
-def _words(name: str) -> list[str]:
+def name_words(name: str) -> list[str]:
+    """Return the words of a normalised name; a hyphen parts words, an apostrophe does not."""
     expanded = name.replace("&", " and ").replace("'", "")
     words = re.split(r"[^\w]+", expanded) if not _CJK.search(name) else expanded.split()
     return [word for word in words if word]
@@ -129,7 +135,8 @@ def _join(words: list[str]) -> str:
     return "".join(parts or words)
 
 
-def _stem(word: str) -> str:
+def stem_word(word: str) -> str:
+    """Return a word with a common British ending made American and a simple plural made singular."""
     word = _WORDS.get(word, word)
     if not word.isascii() or len(word) < 4:
         return word

@@ -16,7 +16,7 @@ from wildvalues import analyze
 from wildvalues.analysis.study import Study, build_study
 from wildvalues.files import write_json, write_table
 from wildvalues.params import Params
-from wildvalues.tables import ANNOTATIONS, CONVERSATIONS, EMBEDDINGS, MENTIONS, TAXONOMY
+from wildvalues.tables import ANNOTATIONS, ASSESSED, CONVERSATIONS, EMBEDDINGS, MENTIONS, TAXONOMY
 
 SHARED_GOLD = Path(__file__).parents[2] / "shared" / "data" / "gold" / "annotations.jsonl"
 DEMO = Path(__file__).parents[1] / "data" / "demo"
@@ -149,6 +149,11 @@ def write_study(given: Mapping[str, pd.DataFrame], folder: Path) -> dict[str, Pa
         # pandas gives an empty column of lists a type that Arrow does not take.
         frame = given[name][table.schema.names] if len(given[name]) else table.schema.empty_table()
         write_table(frame, paths[name], table.schema)
+    paths["assessed"] = folder / "assessed"
+    paths["assessed"].mkdir(exist_ok=True)
+    for name, table in ASSESSED.items():
+        frame = given.get(name, table.schema.empty_table())
+        write_table(frame, paths["assessed"] / f"{name}.parquet", table.schema)
     for stage in analyze.METRICS_OF:
         paths[f"{stage}_metrics"] = folder / f"{stage}.json"
         write_json({"conversations": len(given["screened"]), "demo_conversations": 0}, paths[f"{stage}_metrics"])

@@ -123,6 +123,7 @@ def write_synthetic_results(
         "contrasts": _contrasts(trees["ai_values"], response, model, user),
         "concentration": _concentration(trees),
         "explicitness": _explicitness(trees["ai_values"], response, user, rng),
+        **_assessment(trees, n, user),
         "pipeline": _pipeline(n, trees, demo, users),
     }
     tables["contrast_tests"] = _contrast_tests(tables["contrasts"])
@@ -563,6 +564,65 @@ def _pipeline(n: int, trees: dict[str, Tree], demo: bool, users: bool) -> pd.Dat
             "calls": read - 9,
             "input_tokens": 700 * read,
             "output_tokens": read,
+def _assessment(trees: dict[str, Tree], n: int, user: np.ndarray | None) -> dict[str, pd.DataFrame]:
+    """What `assess` would say: less firm towards the top, and least of all from letters alone."""
+    quality, sensitivity, misfits = [], [], []
+    for facet, tree in trees.items():
+        stands = {"facet": facet, "n_conversations": n, "n_users": None if user is None else len(np.unique(user))}
+        values = tree.level(0)
+        for level in sorted(tree.hits)[1:]:
+            clusters = tree.level(level)
+            spreads = {
+                f"{name}{end}": value + shift
+                for name, value in {
+                    "ami_seeds": 0.8 - 0.1 * level,
+                    "ami_resampled": 0.75 - 0.1 * level,
+                    "moved_less": 0.1 * level,
+                    "moved_more": 0.09 * level,
+                }.items()
+                for end, shift in {"": 0.0, "_low": -0.05, "_high": 0.06}.items()
+            }
+            size = len(values) / len(clusters)
+            shape = {"n_values": len(values), "n_clusters": len(clusters), "unclustered": 0.0, "silhouette": 0.11}
+            sizes = {"size_low": size / 2, "size_median": size, "size_high": 1.5 * size, "largest_share": 0.3}
+            quality.append({**stands, "level": level, **shape, **sizes, "misplaced": 0.08, **spreads})
+            for model, ami in (("all-MiniLM-L6-v2", 0.7), ("character-ngrams", 0.4)):
+                sensitivity += [
+                    {
+                        **stands,
+                        "level": level,
+                        "method": "kmeans",
+                        "model": model,
+                        "seed": seed,
+                        "own": seed == 1 and ami > 0.5,
+                        **shape,
+                        "ami": 1.0 if seed == 1 and ami > 0.5 else ami - 0.1 * level + 0.02 * seed,
+                        "moved": 0.0 if seed == 1 and ami > 0.5 else 0.2 * level,
+                    }
+                    for seed in (1, 2, 3)
+                ]
+            if len(clusters) > 1:
+                own, other = clusters.iloc[0], clusters.iloc[1]
+                misfits += [
+                    {
+                        "facet": facet,
+                        "level": level,
+                        "node_id": value,
+                        "name": value,
+                        "cluster_id": own["node_id"],
+                        "cluster_name": own["name"],
+                        "next_id": other["node_id"],
+                        "next_name": other["name"],
+                        "margin": 0.01 * rank - 0.02,
+                        "n_conversations": 4,
+                        "n_users": None if user is None else 3,
+                    }
+                    for rank, value in enumerate(values["node_id"][:5])
+                ]
+    found = {"quality": quality, "sensitivity": sensitivity, "misfits": misfits}
+    return {name: pd.DataFrame(rows) if rows else _empty() for name, rows in found.items()}
+
+
         },
         "extract": {
             "conversations": n,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import dataclasses
 import functools
 import importlib
 import warnings
@@ -29,6 +30,7 @@ from wildvalues.figures.drawn import Drawn, Material
 from wildvalues.files import read_json
 from wildvalues.params import Params, Plot
 from wildvalues.results import read_results
+from wildvalues.published import load_published
 
 STUDIES: dict[str, dict[str, object]] = {
     "ordinary": {},
@@ -42,6 +44,7 @@ DRAWN = [*list(STUDIES)[1:], "nasty names"]
 Box = tuple[float, float, float, float]
 NASTY = ["$x$ & \\input{a}", "日本の価値", "a" * 120, "null", "line\nbreak\x00\u202e", "שלום", " ", "ﬁ ½ 🙂", "--"]
 
+PUBLISHED = Path(__file__).parents[1] / "data/reference/published.yaml"
 
 class Picture(NamedTuple):
     drawn: Drawn
@@ -55,7 +58,7 @@ def materials(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Material]:
         folder = tmp_path_factory.mktemp(f"study{i}")
         write_synthetic_results(folder, **options)  # type: ignore[arg-type]
         validation = read_json(folder / "results/metrics/validation.json")
-        found[name] = Material(read_results(folder / "results/tables"), validation, Plot())
+        found[name] = Material(read_results(folder / "results/tables"), validation, Plot(), load_published(PUBLISHED))
     found["nasty names"] = renamed(found["ordinary"])
     return found
 
@@ -69,7 +72,7 @@ def renamed(material: Material) -> Material:
         key: table.assign(**{c: table[c].replace(awkward) for c in columns if c in table})
         for key, table in material.tables.items()
     }
-    return Material(tables, material.validation, material.plot)
+    return dataclasses.replace(material, tables=tables)
 
 
 def make(name: str, material: Material) -> Drawn:
@@ -269,4 +272,5 @@ def test_a_label_that_fits_is_left_alone() -> None:
 
 def run(study: Path, figures: Path) -> None:
     results = study / "results"
-    plot.run(Params(), tables=results / "tables", validation=results / "metrics/validation.json", figures=figures)
+    validation = results / "metrics/validation.json"
+    plot.run(Params(), tables=results / "tables", validation=validation, published=PUBLISHED, figures=figures)

@@ -5,6 +5,7 @@ rule plot:
     input:
         tables="results/tables",
         validation="results/metrics/validation.json",
+        published="data/reference/published.yaml",
     output:
         figures=report(
             directory("results/figures"),
@@ -26,6 +27,7 @@ rule plot:
         "WILDVALUES_LOG={log} wildvalues plot "
         "--tables {input.tables} "
         "--validation {input.validation} "
+        "--published {input.published} "
         "--figures {output.figures}"
 
 

@@ -8,6 +8,7 @@ rule analyze:
         mentions="data/interim/mentions.parquet",
         taxonomy="data/interim/taxonomy.parquet",
         embeddings="data/interim/embeddings.parquet",
+        assessed="data/interim/assessed",
         ingest_metrics="results/metrics/ingest.json",
         sample_metrics="results/metrics/sample.json",
         redact_metrics="results/metrics/redact.json",
@@ -16,6 +17,7 @@ rule analyze:
         canonicalize_metrics="results/metrics/canonicalize.json",
         cluster_metrics="results/metrics/cluster.json",
         name_metrics="results/metrics/name.json",
+        assess_metrics="results/metrics/assess.json",
     output:
         processed=directory("data/processed"),
     log:
@@ -35,6 +37,7 @@ rule analyze:
         "--mentions {input.mentions} "
         "--taxonomy {input.taxonomy} "
         "--embeddings {input.embeddings} "
+        "--assessed {input.assessed} "
         "--ingest-metrics {input.ingest_metrics} "
         "--sample-metrics {input.sample_metrics} "
         "--redact-metrics {input.redact_metrics} "
@@ -43,6 +46,7 @@ rule analyze:
         "--canonicalize-metrics {input.canonicalize_metrics} "
         "--cluster-metrics {input.cluster_metrics} "
         "--name-metrics {input.name_metrics} "
+        "--assess-metrics {input.assess_metrics} "
         "--processed {output.processed}"
 
 

@@ -121,3 +121,40 @@ rule name:
         "--prompts workflow/prompts "
         "--taxonomy {output.taxonomy} "
         "--metrics {output.metrics}"
+
+
+rule assess:
+    input:
+        mentions="data/interim/mentions.parquet",
+        vocabulary="data/interim/vocabulary.parquet",
+        embeddings="data/interim/embeddings.parquet",
+        clusters="data/interim/clusters.parquet",
+        taxonomy="data/interim/taxonomy.parquet",
+    output:
+        assessed=directory("data/interim/assessed"),
+        metrics="results/metrics/assess.json",
+    log:
+        "logs/assess.log",
+    benchmark:
+        "logs/benchmarks/assess.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        **keys(
+            "assess",
+            "cluster",
+            "embed.model",
+            "canonicalize.min_conversations",
+            "study.seed",
+        ),
+    message:
+        "Measure how good the trees are and how firmly they stand."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues assess "
+        "--mentions {input.mentions} "
+        "--vocabulary {input.vocabulary} "
+        "--embeddings {input.embeddings} "
+        "--clusters {input.clusters} "
+        "--taxonomy {input.taxonomy} "
+        "--assessed {output.assessed} "
+        "--metrics {output.metrics}"

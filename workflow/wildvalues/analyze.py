@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from wildvalues.analysis.assessment import assessed_tables
 from wildvalues.analysis.associations import associations
 from wildvalues.analysis.concentration import concentration
 from wildvalues.analysis.contexts import variation
@@ -22,7 +23,7 @@ from wildvalues.params import Params
 from wildvalues.stage import Stage
 from wildvalues.tables import EMBEDDINGS, RESULTS, Table
 
-METRICS_OF = ("ingest", "sample", "redact", "screen", "extract", "canonicalize", "cluster", "name")
+METRICS_OF = ("ingest", "sample", "redact", "screen", "extract", "canonicalize", "cluster", "name", "assess")
 
 STAGE = Stage(
     name="analyze",
@@ -33,6 +34,7 @@ STAGE = Stage(
         "mentions": "data/interim/mentions.parquet",
         "taxonomy": "data/interim/taxonomy.parquet",
         "embeddings": "data/interim/embeddings.parquet",
+        "assessed": "data/interim/assessed",
         **{f"{stage}_metrics": f"results/metrics/{stage}.json" for stage in METRICS_OF},
     },
     writes={"processed": "data/processed"},
@@ -50,6 +52,7 @@ def run(
     mentions: Path,
     taxonomy: Path,
     embeddings: Path,
+    assessed: Path,
     processed: Path,
     **metrics: Path,
 ) -> None:
@@ -58,6 +61,7 @@ def run(
     vectors = read_table(embeddings, EMBEDDINGS.schema)
     given = {stage: read_json(metrics[f"{stage}_metrics"]) for stage in METRICS_OF}
     frames = result_tables(params, study, vectors)
+    frames |= assessed_tables(assessed, study, frames["frequencies"])
     frames["pipeline"] = pipeline(study, given)
     processed.mkdir(parents=True)
     for name, table in RESULTS.items():

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from wildvalues.analysis.holders import HOLDERS, HOLDERS_FILE
+from wildvalues.disclosure.assessment import gate_assessment
 from wildvalues.disclosure.cells import gate_cells
 from wildvalues.disclosure.contrasts import gate_contrast_tests, gate_contrasts, shortened
 from wildvalues.disclosure.names import published_ids, renamed
@@ -112,6 +113,7 @@ def gate(
         private, nodes, cells, public["models"], explicit, subjective, threshold
     )
     public["concentration"] = _gate_concentration(private["concentration"], public["frequencies"])
+    public |= gate_assessment(private, nodes, threshold)
     return public, n_withheld
 
 

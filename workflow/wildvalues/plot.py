@@ -13,13 +13,18 @@ from wildvalues.figures import FIGURES, style
 from wildvalues.figures.drawn import Drawn, Material
 from wildvalues.files import read_json, write_csv
 from wildvalues.params import Params
+from wildvalues.published import load_published
 from wildvalues.results import read_results
 from wildvalues.stage import Stage
 
 STAGE = Stage(
     name="plot",
     summary="Draw the figures (PDF, SVG, PNG) with their data (CSV) and captions (TXT).",
-    reads={"tables": "results/tables", "validation": "results/metrics/validation.json"},
+    reads={
+        "tables": "results/tables",
+        "validation": "results/metrics/validation.json",
+        "published": "data/reference/published.yaml",
+    },
     writes={"figures": "results/figures"},
     params=("plot", "study"),
 )
@@ -33,15 +38,15 @@ _METADATA: dict[str, dict[str, None]] = {
 }
 
 
-def run(params: Params, *, tables: Path, validation: Path, figures: Path) -> None:
+def run(params: Params, *, tables: Path, validation: Path, published: Path, figures: Path) -> None:
     """Draw every figure into the folder `figures`.
 
     Raises
     ------
     InputError
-        When a table or ``validation.json`` is missing or unreadable.
+        When a table, ``validation.json`` or the published figures are missing or unreadable.
     """
-    material = Material(read_results(tables), read_json(validation), params.plot)
+    material = Material(read_results(tables), read_json(validation), params.plot, load_published(published))
     figures.mkdir(parents=True)
     for name in FIGURES:
         with style.applied():

@@ -30,6 +30,7 @@ STAGE_NAMES = (
     "embed",
     "cluster",
     "name",
+    "assess",
     "analyze",
     "disclose",
     "validate",

@@ -123,6 +123,61 @@ TAXONOMY = _table(
     fit=REAL,
 )
 
+# --- private: the trees assessed (a folder of three tables) -----------------------------------------------
+
+_SPREADS = {
+    f"{name}{end}": REAL
+    for name in ("ami_seeds", "ami_resampled", "moved_less", "moved_more")
+    for end in ("", "_low", "_high")
+}
+# One level of one tree a row. Sizes are of clusters, in values (quartiles); `misplaced` is the share of values nearer
+# to another cluster's centre than to their own; `ami_*` and `moved_*` are means over runs, with lowest and highest.
+_QUALITY = {
+    "n_values": COUNT,
+    "n_clusters": COUNT,
+    "size_low": REAL,
+    "size_median": REAL,
+    "size_high": REAL,
+    "largest_share": REAL,
+    "unclustered": REAL,
+    "silhouette": REAL,
+    "misplaced": REAL,
+    **_SPREADS,
+}
+# One level of one tree built by one method from one model's vectors with one seed; `ami` and `moved` are against the
+# study's own tree, `own` marks the study's own choices.
+_SENSITIVITY = {
+    "own": FLAG,
+    "n_values": COUNT,
+    "n_clusters": COUNT,
+    "unclustered": REAL,
+    "silhouette": REAL,
+    "ami": REAL,
+    "moved": REAL,
+}
+ASSESSED: dict[str, Table] = {
+    "quality": _table(("facet", "level"), facet=TEXT, level=COUNT, **_QUALITY),
+    "sensitivity": _table(
+        ("facet", "level", "method", "model", "seed"),
+        facet=TEXT,
+        level=COUNT,
+        method=TEXT,
+        model=TEXT,
+        seed=COUNT,
+        **_SENSITIVITY,
+    ),
+    # How much nearer a value is to its own cluster's centre than to the next one's, in cosine.
+    "margins": _table(
+        ("facet", "level", "node_id"),
+        facet=TEXT,
+        level=COUNT,
+        node_id=TEXT,
+        cluster_id=TEXT,
+        next_id=TEXT,
+        margin=REAL,
+    ),
+}
+
 # --- results: made by analyze as data/processed/<name>.parquet, let out by disclose as results/tables/<name>.csv
 #
 # Shares are of conversations unless the column says mentions. `*_low` and `*_high` bound a 95 % interval.
@@ -333,6 +388,37 @@ RESULTS: dict[str, Table] = {
         n_users=COUNT,
         n_base=COUNT,
         **_INTERVAL,
+    ),
+    # How good each level of each tree is: `_QUALITY`, with the conversations that hold the facet.
+    "quality": _table(
+        ("facet", "level"), facet=TEXT, level=COUNT, n_conversations=COUNT, n_users=COUNT, **_QUALITY
+    ),
+    # What other methods, models and seeds make of the same values: `_SENSITIVITY`.
+    "sensitivity": _table(
+        ("facet", "level", "method", "model", "seed"),
+        facet=TEXT,
+        level=COUNT,
+        method=TEXT,
+        model=TEXT,
+        seed=COUNT,
+        n_conversations=COUNT,
+        n_users=COUNT,
+        **_SENSITIVITY,
+    ),
+    # The values that sit least firmly in their cluster, with the cluster next to them.
+    "misfits": _table(
+        ("facet", "level", "node_id"),
+        facet=TEXT,
+        level=COUNT,
+        node_id=TEXT,
+        name=TEXT,
+        cluster_id=TEXT,
+        cluster_name=TEXT,
+        next_id=TEXT,
+        next_name=TEXT,
+        margin=REAL,
+        n_conversations=COUNT,
+        n_users=COUNT,
     ),
     # Every stage's metrics, one number a row.
     "pipeline": _table(("stage", "metric"), stage=TEXT, metric=TEXT, value=REAL),

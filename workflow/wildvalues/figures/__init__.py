@@ -9,11 +9,13 @@ FIGURES = (
     "values",
     "rank_frequency",
     "map",
+    "sensitivity",
     "associations",
     "variation",
     "response_types",
     "mirroring",
     "explicitness",
     "models",
+    "published",
     "accuracy",
 )

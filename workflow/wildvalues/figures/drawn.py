@@ -12,6 +12,8 @@ from matplotlib.figure import Figure
 
 from wildvalues.figures import style
 from wildvalues.params import Plot
+from wildvalues.published import NOTHING as NOTHING_PUBLISHED
+from wildvalues.published import Published
 from wildvalues.results import Results
 
 
@@ -27,11 +29,14 @@ class Material:
         Content of ``validation.json``.
     plot
         The section ``plot`` of the parameters.
+    published
+        Headline figures of the published study; none, unless given.
     """
 
     tables: Results
     validation: Mapping[str, Any] = field(default_factory=dict)
     plot: Plot = field(default_factory=Plot)
+    published: Published = NOTHING_PUBLISHED
 
     def metric(self, stage: str, name: str) -> float | None:
         """Return a number of the pipeline, or None when the stage did not count it."""

@@ -10,7 +10,7 @@ import pandas as pd
 from wildvalues.figures import associations, variation
 from wildvalues.results import records
 from wildvalues.tables import RESPONSE_TYPES
-from wildvalues.typesetting import calls
+from wildvalues.typesetting import calls, firmness
 from wildvalues.typesetting.latex import code, escape
 from wildvalues.typesetting.study import Study
 from wildvalues.wording import count, decimal, enumeration, percent, plural, words
@@ -21,7 +21,7 @@ NAMED = 5  # values that a sentence names
 def macros(study: Study) -> dict[str, str]:
     """Return macro name -> LaTeX for the whole paper."""
     found = {**_study(study), **_flow(study), **_method(study), **_results(study), **_disclosed(study)}
-    return {**found, **calls.macros(study)}
+    return {**found, **calls.macros(study), **firmness.macros(study)}
 
 
 def flags(study: Study) -> dict[str, bool]:
@@ -53,6 +53,7 @@ def flags(study: Study) -> dict[str, bool]:
         "HasTaskTest": study.test("task") is not None,
         "HasHumanTest": study.test("human_values") is not None,
         **calls.flags(study),
+        **firmness.flags(study),
         "NamedByModel": bool(study.metric("name", "calls")),
         "Rounded": study.params.disclose.round_to > 1,
         "Grounded": study.params.extract.ground_quotes,

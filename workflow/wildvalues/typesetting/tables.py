@@ -8,7 +8,7 @@ from wildvalues.figures import associations, variation
 from wildvalues.figures.accuracy import measure_words
 from wildvalues.results import records
 from wildvalues.tables import RESPONSE_TYPES, RESULTS
-from wildvalues.typesetting import calls
+from wildvalues.typesetting import calls, firmness
 from wildvalues.typesetting.latex import Column, elided, escape, table, wide
 from wildvalues.typesetting.study import Study
 from wildvalues.wording import count, decimal, facet_words, percent, words
@@ -225,3 +225,4 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "disclosure": _disclosure,
     "taxonomy": _taxonomy,
 }
+    "quality": firmness.by_level,

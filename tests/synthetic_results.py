@@ -167,8 +167,31 @@ def synthetic_validation(n: int) -> dict[str, object]:
                 f"{measure}_low": round(max(0, value - half), 4),
                 f"{measure}_high": round(min(1, value + half), 4),
             }
-        found[facet] = section
+        found[facet] = section | _errors(facet, size)
     return found
+
+
+def _errors(facet: str, n: int) -> dict[str, object]:
+    """Return confusion counts of a closed facet, and its shares as found and corrected."""
+    labels = {"subjectivity": ("subjective", "factual"), "human_values": ("some", "none")}.get(facet, ())
+    labels = RESPONSE_TYPES if facet == "response_type" else labels
+    counts = {
+        f"n_gold_{gold}_found_{called}": max(1, (n * (6 if gold == called else 1)) // (len(labels) * (len(labels) + 5)))
+        for gold in labels
+        for called in labels
+    }
+    shares = {
+        label: {
+            "n_found": n // len(labels),
+            "found": 1 / len(labels),
+            # An instrument that never finds the last label leaves its share open.
+            **dict.fromkeys(
+                ("corrected", "corrected_low", "corrected_high"), None if label == labels[-1] else 1 / len(labels)
+            ),
+        }
+        for label in labels
+    }
+    return counts | ({"shares": shares} if labels else {})
 
 
 # --- the simulated study ----------------------------------------------------------------------------------
@@ -541,29 +564,6 @@ def _cells(
     }
 
 
-def _pipeline(n: int, trees: dict[str, Tree], demo: bool, users: bool) -> pd.DataFrame:
-    read = 2 * n + 37
-    metrics: dict[str, dict[str, float]] = {
-        "ingest": {
-            "conversations": read,
-            "rejected": 3,
-            "files": 1,
-            "demo_conversations": read if demo else 0,
-        },
-        "sample": {"conversations": read - 9, "duplicates": 9, "users": 112 if users else 0},
-        "redact": {
-            "conversations_with_redactions": 21,
-            "redactions": 11,
-            "redactions_email": 11,
-            "redactions_person": 23,
-        },
-        "screen": {
-            "conversations": read - 9,
-            "subjective": n + 2,
-            "rejected": 2,
-            "calls": read - 9,
-            "input_tokens": 700 * read,
-            "output_tokens": read,
 def _assessment(trees: dict[str, Tree], n: int, user: np.ndarray | None) -> dict[str, pd.DataFrame]:
     """What `assess` would say: less firm towards the top, and least of all from letters alone."""
     quality, sensitivity, misfits = [], [], []
@@ -623,6 +623,29 @@ def _assessment(trees: dict[str, Tree], n: int, user: np.ndarray | None) -> dict
     return {name: pd.DataFrame(rows) if rows else _empty() for name, rows in found.items()}
 
 
+def _pipeline(n: int, trees: dict[str, Tree], demo: bool, users: bool) -> pd.DataFrame:
+    read = 2 * n + 37
+    metrics: dict[str, dict[str, float]] = {
+        "ingest": {
+            "conversations": read,
+            "rejected": 3,
+            "files": 1,
+            "demo_conversations": read if demo else 0,
+        },
+        "sample": {"conversations": read - 9, "duplicates": 9, "users": 112 if users else 0},
+        "redact": {
+            "conversations_with_redactions": 21,
+            "redactions": 11,
+            "redactions_email": 11,
+            "redactions_person": 23,
+        },
+        "screen": {
+            "conversations": read - 9,
+            "subjective": n + 2,
+            "rejected": 2,
+            "calls": read - 9,
+            "input_tokens": 700 * read,
+            "output_tokens": read,
         },
         "extract": {
             "conversations": n,

@@ -26,11 +26,13 @@ from wildvalues import plot
 from wildvalues.errors import InputError
 from wildvalues.figures import FIGURES, style, text
 from wildvalues.figures.accuracy import NO_GOLD, measured
+from wildvalues.figures.confusion import confusions
 from wildvalues.figures.drawn import Drawn, Material
 from wildvalues.files import read_json
 from wildvalues.params import Params, Plot
-from wildvalues.results import read_results
 from wildvalues.published import load_published
+from wildvalues.results import read_results
+from wildvalues.tables import RESPONSE_TYPES
 
 STUDIES: dict[str, dict[str, object]] = {
     "ordinary": {},
@@ -42,9 +44,9 @@ STUDIES: dict[str, dict[str, object]] = {
 # "ordinary" is drawn under nasty names, which is harder.
 DRAWN = [*list(STUDIES)[1:], "nasty names"]
 Box = tuple[float, float, float, float]
+PUBLISHED = Path(__file__).parents[1] / "data/reference/published.yaml"
 NASTY = ["$x$ & \\input{a}", "日本の価値", "a" * 120, "null", "line\nbreak\x00\u202e", "שלום", " ", "ﬁ ½ 🙂", "--"]
 
-PUBLISHED = Path(__file__).parents[1] / "data/reference/published.yaml"
 
 class Picture(NamedTuple):
     drawn: Drawn
@@ -202,6 +204,7 @@ def test_no_file_of_a_figure_tells_when_or_with_what_it_was_made(figures: Path) 
         ("response_types", "No response type"),
         ("explicitness", "does not know"),
         ("accuracy", "not known"),
+        ("confusion", "not known"),
     ],
 )
 def test_a_figure_without_data_says_so(name: str, words: str, pictures: Callable[[str, str], Picture]) -> None:
@@ -244,6 +247,14 @@ def test_measures_of_agreement_are_read_with_their_intervals() -> None:
     row = table.loc[("subjectivity", "accuracy")]
     assert row["n"] == 60
     assert row["value_low"] < row["value"] < row["value_high"]
+
+
+def test_each_row_of_a_confusion_table_is_whole_and_in_the_order_of_its_labels() -> None:
+    table = confusions(synthetic_validation(60))
+    assert not table.empty
+    assert table.groupby(["facet", "gold"])["share"].sum().to_numpy() == pytest.approx(1)
+    ranks = [RESPONSE_TYPES.index(kind) for kind in table.loc[table["facet"] == "response_type", "gold"]]
+    assert ranks == sorted(ranks)
 
 
 def test_accuracy_without_gold_is_not_a_number(materials: dict[str, Material]) -> None:

@@ -79,6 +79,19 @@ def test_screening_is_counted_over_all_labelled_conversations(tmp_path: Path):
     assert section["n_gold_subjective_found_factual"] == 1
 
 
+def test_shares_of_the_whole_sample_are_corrected_for_the_errors_on_gold(tmp_path: Path):
+    gold = [label(f"c{i}", subjective=i < 10) for i in range(20)]
+    # Of ten subjective eight are found, of ten factual none is called subjective; of 40 more, 20 are called so.
+    found = run(tmp_path, gold, {f"c{i}": i < 8 for i in range(20)} | {f"d{i}": i < 20 for i in range(40)}, {})
+    share = found["subjectivity"]["shares"]["subjective"]
+    assert share["n_found"] == 28
+    assert share["found"] == pytest.approx(28 / 60, abs=1e-4)
+    assert share["corrected"] == pytest.approx(28 / 60 / 0.8, abs=1e-4)
+    assert share["corrected_low"] < share["corrected"] < share["corrected_high"]
+    nothing = found["response_type"]["shares"]["reframing"]
+    assert (nothing["n_found"], nothing["found"], nothing["corrected"]) == (0, None, None)
+
+
 def test_values_match_by_string_and_by_nearness(tmp_path: Path):
     gold = [label("c1", ai_values=["Honesty", "care"]), label("c2", ai_values=["rigour"])]
     found = {"c1": {"ai_values": ["honest", "care", "xyz"]}, "c2": {"ai_values": []}}
@@ -120,7 +133,8 @@ def test_no_conversation_in_common_gives_nulls_and_no_error(tmp_path: Path):
     assert found["n"] == 0
     for facet in ("subjectivity", "ai_values", "human_values", "response_type", "task"):
         assert found[facet]["n"] == 0
-        assert {value for name, value in found[facet].items() if not name.startswith("n")} == {None}
+        measured = {name: value for name, value in found[facet].items() if not name.startswith("n") and name != "shares"}
+    assert set(measured.values()) == {None}
 
 
 def test_no_text_of_labels_or_annotations_is_written(tmp_path: Path):

@@ -16,7 +16,7 @@ from wildvalues.params import Embed, Params
 from wildvalues.stage import Stage
 from wildvalues.tables import ANNOTATIONS, RESPONSE_TYPES, SCREENING
 from wildvalues.validation.categories import by_category
-from wildvalues.validation.facets import Encode, Resampling, Section, closed, detected, open_lists, phrases
+from wildvalues.validation.facets import Encode, Resampling, closed, detected, open_lists, phrases, shares
 from wildvalues.validation.gold import Gold, read_gold, spelled
 
 STAGE = Stage(
@@ -81,36 +81,48 @@ def compare(
     def found(facet: str, conversation: str) -> list[str]:
         return sorted({spelled(label) for label in by_facet[facet][conversation]})
 
+    words = {True: "subjective", False: "factual"}
     screened = [one for one in overlap if labels[one].subjective is not None]
     gold_subjective = [bool(labels[one].subjective) for one in screened]
     found_subjective = [subjective[one] for one in screened]
-    words = {True: "subjective", False: "factual"}
-    sections: dict[str, Any] = {
-        "n": len(overlap),
-        "gold_conversations": len(labels),
-        "subjectivity": {
-            **closed(
-                [words[x] for x in gold_subjective], [words[x] for x in found_subjective], list(words.values()), HOW
-            ),
-            **detected(gold_subjective, found_subjective, HOW),
-        },
+    sections: dict[str, Any] = {"n": len(overlap), "gold_conversations": len(labels)}
+    sections["subjectivity"] = {
+        **_choice(
+            [words[x] for x in gold_subjective],
+            [words[x] for x in found_subjective],
+            [words[x] for x in subjective.values()],
+            list(words.values()),
+        ),
+        **detected(gold_subjective, found_subjective, HOW),
     }
     replies = [one for one in both("response_type") if found("response_type", one)]
-    given = [found("response_type", one)[0] for one in replies]
-    kinds = [*RESPONSE_TYPES, *sorted(set(given) - set(RESPONSE_TYPES))]
-    sections["response_type"] = closed(
-        [str(labels[one].response_type) for one in replies], given, kinds, HOW, macro_f1=True
+    given = {
+        one: found("response_type", one)[0]
+        for one in sorted(by_facet.get("response_type", {}))
+        if found("response_type", one)
+    }
+    sections["response_type"] = _choice(
+        [str(labels[one].response_type) for one in replies],
+        [given[one] for one in replies],
+        list(given.values()),
+        [*RESPONSE_TYPES, *sorted(set(given.values()) - set(RESPONSE_TYPES))],
+        macro_f1=True,
     )
+    # Whether there is any value at all: the denominator of mirroring and of a response type's table.
+    present = {True: "some", False: "none"}
     for facet in ("ai_values", "human_values"):
         ids = both(facet)
         gold_names = [labels[one].names(facet) or [] for one in ids]
         found_names = [found(facet, one) for one in ids]
-        sections[facet] = open_lists(gold_names, found_names, encode, similarity, HOW)
-        # Whether there is any value at all: the denominator of mirroring and of a response type's table.
-        present = {True: "some", False: "none"}
-        sections[facet] |= closed(
-            [present[bool(x)] for x in gold_names], [present[bool(x)] for x in found_names], list(present.values()), HOW
-        )
+        sections[facet] = {
+            **open_lists(gold_names, found_names, encode, similarity, HOW),
+            **_choice(
+                [present[bool(x)] for x in gold_names],
+                [present[bool(x)] for x in found_names],
+                [present[bool(x)] for x in by_facet.get(facet, {}).values()],
+                list(present.values()),
+            ),
+        }
         sections[f"{facet}_category"] = by_category(gold_names, found_names, encode, HOW)
     tasks = [one for one in both("task") if found("task", one)]
     sections["task"] = phrases(
@@ -120,7 +132,17 @@ def compare(
         similarity,
         HOW,
     )
-    return {name: _rounded(section) if isinstance(section, dict) else section for name, section in sections.items()}
+    return _rounded(sections)
+
+
+def _choice(
+    gold: list[str], found: list[str], corpus: list[str], labels: list[str], *, macro_f1: bool = False
+) -> dict[str, Any]:
+    """Return agreement on a closed set of labels, and each label's share of the corpus as found and corrected."""
+    return {
+        **closed(gold, found, labels, HOW, macro_f1=macro_f1),
+        "shares": shares(gold, found, corpus, labels, HOW),
+    }
 
 
 def _by_conversation(part: pd.DataFrame) -> dict[str, list[str]]:
@@ -133,7 +155,10 @@ def _by_conversation(part: pd.DataFrame) -> dict[str, list[str]]:
     return labels
 
 
-def _rounded(section: Section) -> Section:
-    return {
-        name: round(value, DECIMALS) + 0.0 if isinstance(value, float) else value for name, value in section.items()
-    }
+def _rounded(sections: dict[str, Any]) -> dict[str, Any]:
+    def rounded(value: Any) -> Any:
+        if isinstance(value, dict):
+            return _rounded(value)
+        return round(value, DECIMALS) + 0.0 if isinstance(value, float) else value
+
+    return {name: rounded(value) for name, value in sections.items()}

@@ -18,4 +18,5 @@ FIGURES = (
     "models",
     "published",
     "accuracy",
+    "confusion",
 )

@@ -161,6 +161,30 @@ def _validation(study: Study) -> str:
     return table(columns, cells, "No gold label covers a conversation of this study.")
 
 
+def _corrected(study: Study) -> str:
+    cells = []
+    for facet, title in (
+        ("subjectivity", "subjective?"),
+        ("response_type", "response type"),
+        ("human_values", "any human value?"),
+    ):
+        shares = study.validation.get(facet, {}).get("shares", {})
+        for label, share in shares.items():
+            open_still = share["corrected"] is None
+            interval = f"{percent(share['corrected_low'])}–{percent(share['corrected_high'])}"
+            cells.append(
+                [
+                    title,
+                    escape(words(label)),
+                    escape(percent(share["found"])),
+                    "open" if open_still else escape(percent(share["corrected"])),
+                    escape("–" if open_still else interval),
+                ]
+            )
+    columns = [Column("facet", "l"), Column("label", "l"), Column("% found"), Column("% corrected")]
+    return table([*columns, Column("95 % interval")], cells, "No gold label covers a conversation of this study.")
+
+
 def _disclosure(study: Study) -> str:
     cells = []
     for name in RESULTS:
@@ -217,12 +241,13 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "human_values": lambda study: _values(study, "human_values"),
     "response_types": _response_types,
     "associations": _associations,
+    "quality": firmness.by_level,
     "variation": _variation,
     "mirroring": _mirroring,
     "models": _models,
     "validation": _validation,
+    "corrected": _corrected,
     "pipeline": calls.by_stage,
     "disclosure": _disclosure,
     "taxonomy": _taxonomy,
 }
-    "quality": firmness.by_level,

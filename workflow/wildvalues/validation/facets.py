@@ -9,10 +9,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from wildvalues.statistics import agreement
+from wildvalues.statistics.misclassification import corrected_shares
 
 Encode = Callable[[Sequence[str]], NDArray[np.float32]]
 Measure = Callable[[NDArray[np.float64]], NDArray[np.float64]]
 Section = dict[str, float | int | None]
+Shares = dict[str, dict[str, float | int | None]]
 # Partners that each conversation is compared with for the chance level.
 PARTNERS = 5
 
@@ -56,6 +58,36 @@ def closed(
         for row, column in zip(*np.nonzero(total), strict=True)
     }
     return {"n": len(gold), **measures(each, named, how), **counts}
+
+
+def shares(
+    gold: Sequence[str], found: Sequence[str], corpus: Sequence[str], labels: Sequence[str], how: Resampling
+) -> Shares:
+    """Return each label's share of the whole corpus: as found, and corrected for the errors seen on gold labels.
+
+    Parameters
+    ----------
+    corpus
+        What was found of every conversation, labelled or not.
+
+    See Also
+    --------
+    wildvalues.statistics.misclassification.corrected_shares : where the errors leave the shares open, they are None.
+    """
+    code = {label: index for index, label in enumerate(labels)}
+    confusion = agreement.confusion([code[one] for one in gold], [code[one] for one in found], len(labels)).sum(axis=0)
+    totals = np.bincount([code[one] for one in corpus], minlength=len(labels))
+    corrected = corrected_shares(confusion, totals, draws=how.draws, seed=how.seed)
+    return {
+        label: {
+            "n_found": int(totals[at]),
+            "found": float(totals[at] / totals.sum()) if totals.sum() else None,
+            "corrected": _or_none(corrected.shares[at]),
+            "corrected_low": _or_none(corrected.low[at]),
+            "corrected_high": _or_none(corrected.high[at]),
+        }
+        for at, label in enumerate(labels)
+    }
 
 
 def detected(gold: Sequence[bool], found: Sequence[bool], how: Resampling) -> Section:

@@ -18,6 +18,8 @@ from wildvalues.tables import CLUSTERS, EMBEDDINGS, VOCABULARY
 from wildvalues.taxonomy.hierarchy import Hierarchy, build, level_sizes, unit
 from wildvalues.taxonomy.nodes import cluster_id, members_of, tree
 
+PROMPTS = Path(__file__).parent.parent / "workflow" / "prompts"
+
 
 def blobs(groups: int, each: int, seed: int = 0) -> np.ndarray:
     """Vectors around `groups` centres that lie far apart."""
@@ -39,7 +41,7 @@ def write_inputs(folder: Path, vectors: np.ndarray, facet: str = "ai_values", or
 
 def run_in(folder: Path, params: Params) -> pd.DataFrame:
     names = ("embeddings", "vocabulary", "clusters", "metrics")
-    run(params, **{name: folder / name for name in names})
+    run(params, prompts=PROMPTS, **{name: folder / name for name in names})
     return read_table(folder / "clusters", CLUSTERS.schema)
 
 

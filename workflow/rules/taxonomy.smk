@@ -66,6 +66,7 @@ rule cluster:
     input:
         embeddings="data/interim/embeddings.parquet",
         vocabulary="data/interim/vocabulary.parquet",
+        prompts=files_below("workflow/prompts"),
     output:
         clusters="data/interim/clusters.parquet",
         metrics="results/metrics/cluster.json",
@@ -77,13 +78,23 @@ rule cluster:
         "../../envs/core.yaml"
     threads: workflow.cores
     params:
-        **keys("cluster"),
+        **keys(
+            "cluster",
+            "name.members",
+            "name.contrast",
+            "name.look_alike",
+            "llm.provider",
+            "llm.model",
+            "llm.temperature",
+            "llm.prices",
+        ),
     message:
         "Build the hierarchy of every facet."
     shell:
         "WILDVALUES_LOG={log} wildvalues cluster "
         "--embeddings {input.embeddings} "
         "--vocabulary {input.vocabulary} "
+        "--prompts workflow/prompts "
         "--clusters {output.clusters} "
         "--metrics {output.metrics}"
 

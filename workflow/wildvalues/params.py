@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal
 
 import yaml
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, PlainValidator, ValidationError, WithJsonSchema, model_validator
 
 from wildvalues.errors import ParamsError
 
@@ -202,20 +202,63 @@ class Embed(Section):
     batch_size: Positive = 64
 
 
+def _level(given: Any) -> int | float:
+    if isinstance(given, int) and not isinstance(given, bool) and given >= 1:
+        return given
+    if isinstance(given, float) and 0 < given < 1:
+        return given
+    raise ValueError("give a whole number of clusters, or a share of the distinct values between 0 and 1, such as 0.08")
+
+
+# Clusters of a level: so many, or this share of the distinct values.
+Level = Annotated[
+    int | float,
+    PlainValidator(_level),
+    WithJsonSchema(
+        {
+            "anyOf": [
+                {"type": "integer", "minimum": 1},
+                {"type": "number", "exclusiveMinimum": 0, "exclusiveMaximum": 1},
+            ]
+        }
+    ),
+]
+
+
 class Cluster(Section):
     """The hierarchy over the values of a facet."""
 
-    method: Literal["kmeans", "hdbscan"] = "kmeans"
-    levels: list[Positive] = Field(default=[40, 12, 4], min_length=1, max_length=4)
+    method: Literal["kmeans", "clio", "hdbscan"] = "kmeans"
+    levels: list[Level] = Field(
+        default=[40, 12, 4], min_length=1, max_length=4, description="clusters, or shares of the distinct values"
+    )
     weight_by_frequency: bool = False
+    components: Positive | None = Field(default=None, description="principal components that k-means works in")
     restarts: Positive = 10
+    neighbourhood: Annotated[int, Field(ge=4, le=80)] = Field(default=40, description="clio: items named together")
     seed: Count = 1
 
     @model_validator(mode="after")
     def _decreasing(self) -> Cluster:
-        if any(a <= b for a, b in zip(self.levels, self.levels[1:], strict=False)):
+        # A number and a share can only be compared once the values are counted (`taxonomy.hierarchy.level_sizes`).
+        pairs = zip(self.levels, self.levels[1:], strict=False)
+        if any(a <= b for a, b in pairs if (a >= 1) == (b >= 1)):
             raise ValueError(f"levels must decrease from the finest to the coarsest, found {self.levels}")
         return self
+
+
+class Assess(Section):
+    """How the trees are tried: what is built again, and how often."""
+
+    methods: list[Literal["kmeans", "hdbscan"]] = Field(
+        default=["kmeans"], description="methods beside the study's own"
+    )
+    models: list[str] = Field(
+        default=["all-MiniLM-L6-v2", "character-ngrams"], description="embedding models beside the study's own"
+    )
+    seeds: Positive = Field(default=5, description="seeds of each method and model")
+    draws: Count = Field(default=5, description="trees of other conversations, of each kind")
+    max_values: Positive = Field(default=5_000, description="above this a sample of the values is built again")
 
 
 class Name(Section):
@@ -224,6 +267,10 @@ class Name(Section):
     by: Literal["model", "centre"] = "centre"
     members: Positive = 12
     contrast: Count = 6
+    look_alike: Annotated[float, Field(gt=0, le=1)] | None = Field(
+        default=0.85, description="cosine from which two names of a level are asked for again, side by side"
+    )
+    audit: Literal["embedding", "model"] = "embedding"
 
 
 class Analyze(Section):

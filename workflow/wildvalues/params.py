@@ -188,7 +188,7 @@ class Canonicalize(Section):
         default=None, description="least cosine of any two names; null merges none"
     )
     merge_difference: Annotated[float, Field(ge=0, le=1)] = Field(
-        default=0.5, description="least cosine of the words in which two names differ that share one"
+        default=0.65, description="least cosine of the words in which two names differ that share one"
     )
     ask_model: bool = Field(default=False, description="the language model has the last word on each near-synonym")
     vetoes: str = Field(default="data/curation/vetoes.yaml", description="names to keep apart and to join, by hand")

@@ -20,8 +20,11 @@ from wildvalues.taxonomy.spelling import letters_key, name_words, order_key, ste
 
 # Words that carry no meaning of their own between or before others.
 _LIGHT = frozenset(
-    "a an and be being by for having in is its of on one s sense show showing striving that the to toward towards "
-    "with".split()
+    re.findall(
+        r"\w+",
+        "a an and be being by for having in is its of on one s sense show showing striving that the to toward towards "
+        "with",
+    )
 )
 # Between two words these may turn the phrase without turning its meaning: "respect for privacy", "privacy respect".
 _GENITIVE = frozenset(("of", "for", "in", "to", "by", "with"))
@@ -215,9 +218,12 @@ def _doctrine(first: str, second: str) -> bool:
 
 # Endings that make a word of another kind and leave its meaning: "truthful" and "truthfulness".
 _ENDINGS = frozenset(
-    "ability able ably age al ality ally ance ancy ant ative ce cy e ed ence ency eness ent er ful fulness ibility ible "
-    "ic ical ied ies iness ing ion ious iousness ity ive iveness ivity le ly ment ness osity ous ousness s sion t tion "
-    "ty us y".split()
+    re.findall(
+        r"\w+",
+        "ability able ably age al ality ally ance ancy ant ative ce cy e ed ence ency eness ense ent er ful fulness "
+        "ibility ible ic ical ied ies iness ing ion ious iousness ity ive iveness ivity le ly ment ness osity ous "
+        "ousness s se sion t tion ty us y",
+    )
 ) | {""}
 
 

@@ -37,8 +37,9 @@ _ENDINGS = tuple(
 _WORDS = {"ageing": "aging", "grey": "gray", "sceptical": "skeptical", "scepticism": "skepticism"}
 # Plurals that mean something else than their singular.
 _KEPT_PLURALS = {"arms", "customs", "goods", "humanities", "manners", "means", "morals", "news"}
-# Letters of these words, set apart, could join a neighbour and turn it round: "a moral life", "in human hands".
-_NEVER_JOINED = {"in", "no", "not", "or"}
+# Letters of these words, set apart, could join a neighbour and turn it round: "a moral life", "in human hands",
+# "care less".
+_NEVER_JOINED = {"in", "less", "no", "not", "or"}
 _ARTICLES = {"a", "an", "the"}
 _JOINING = {"and", "or"}
 # Between two names these words say who does what to whom, so their order carries the meaning.

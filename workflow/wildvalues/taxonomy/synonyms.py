@@ -100,7 +100,7 @@ def _neighbours(vectors: np.ndarray, similarity: float) -> set[tuple[int, int]]:
     from sklearn.neighbors import NearestNeighbors
     from threadpoolctl import threadpool_limits  # type: ignore[import-untyped]
 
-    n_neighbours = min(_NEIGHBOURS + 1, len(vectors))
+    n_neighbours = min(_NEIGHBOURS, len(vectors) - 1)
     # Distances are computed in blocks, and only the nearest are kept.
     with threadpool_limits(limits=1):
         distances, indices = NearestNeighbors(n_neighbors=n_neighbours, algorithm="brute").fit(vectors).kneighbors()

@@ -1,4 +1,4 @@
-"""`wildvalues synonyms`: choose the thresholds of merging on labelled pairs of names, and measure them on the others."""
+"""`wildvalues synonyms`: choose the thresholds of merging on labelled pairs of names, measure them on the others."""
 
 from __future__ import annotations
 

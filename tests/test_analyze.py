@@ -11,7 +11,7 @@ import pytest
 from scipy import stats
 
 from annotated_studies import SHARED_GOLD, Annotated, from_gold, random_study, run_analyze, study_of, tables
-from wildvalues.analysis.associations import associate, associations
+from wildvalues.analysis.associations import Bases, associate, associations
 from wildvalues.analysis.contexts import variation
 from wildvalues.analysis.frequencies import explicitness, frequencies
 from wildvalues.analysis.pipeline import flatten
@@ -62,7 +62,7 @@ def test_without_users_their_number_and_the_bootstrap_are_null():
 def test_every_association_is_the_two_by_two_table_of_its_value_and_context():
     study = study_of(random_study(3, 80), {})
     ai, response = study.trees["ai_values"][0], study.flat["response_type"]
-    found = associate(study, ai, response, alpha=0.05, min_count=5)
+    found = associate(study, ai, response, alpha=0.05, bases=Bases(5))
     assert found is not None
     holds, replies = ai.holds.todense(), response.holds.todense()
     names, kinds = ai.nodes["node_id"].tolist(), response.nodes["node_id"].tolist()
@@ -89,7 +89,7 @@ def test_values_and_contexts_under_the_minimum_are_not_tested_and_the_tests_are_
         Annotated(ai=["care"] * (i < 6) + ["honesty"] * (i == 9), language="en" if i % 2 else "es") for i in range(20)
     ]
     study = study_of(conversations, TREES)
-    found = associate(study, study.trees["ai_values"][0], study.flat["language"], alpha=0.05, min_count=3)
+    found = associate(study, study.trees["ai_values"][0], study.flat["language"], alpha=0.05, bases=Bases(3))
     assert found is not None
     assert set(found.pairs["row_id"]) == {"care"}
     assert found.test[["n", "n_rows", "n_columns", "n_tests"]].iloc[0].tolist() == [20, 1, 2, 2]

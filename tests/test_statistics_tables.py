@@ -11,7 +11,8 @@ from scipy.optimize import brentq
 from statsmodels.stats.contingency_tables import Table, Table2x2
 from statsmodels.stats.multitest import multipletests
 
-from wildvalues.statistics.chisquare import corrected_v, table_test
+from wildvalues.statistics import chisquare
+from wildvalues.statistics.chisquare import ChiSquare, Side, corrected_v
 from wildvalues.statistics.corrections import benjamini_hochberg, bonferroni, bonferroni_threshold
 from wildvalues.statistics.exact import fisher_two_sided
 from wildvalues.statistics.odds import odds_ratios
@@ -169,6 +170,10 @@ def test_corrections_are_statsmodels(p):
 
 def one_hot(codes: np.ndarray, n_labels: int) -> sparse.csr_array:
     return sparse.csr_array(np.eye(n_labels, dtype=np.int64)[codes])
+
+
+def table_test(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
+    return chisquare.table_test(Side(rows), Side(columns))
 
 
 def test_whole_table_of_exclusive_sides_is_pearsons_chi_square_and_cramers_v():

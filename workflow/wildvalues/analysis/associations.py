@@ -11,7 +11,7 @@ from pandas.arrays import IntegerArray
 from scipy import sparse
 
 from wildvalues.analysis.study import Labels, Study, column_sums
-from wildvalues.statistics.chisquare import table_test
+from wildvalues.statistics.chisquare import Side, cell_counts, table_test
 from wildvalues.statistics.corrections import benjamini_hochberg, bonferroni, bonferroni_threshold
 from wildvalues.statistics.odds import odds_ratios
 from wildvalues.statistics.residuals import SMALL_COUNT, residual_tests
@@ -40,8 +40,9 @@ class Associations:
 
 def associations(study: Study, *, alpha: float, min_count: int) -> Associations:
     """Return all families of tables; see `associate`."""
+    bases = Bases(min_count)
     found = [
-        associate(study, rows, columns, alpha=alpha, min_count=min_count)
+        associate(study, rows, columns, alpha=alpha, bases=bases)
         for row_facet, lowest_row, column_facet, lowest_column in FAMILIES
         for rows in study.levels(row_facet, lowest=lowest_row)
         for columns in study.levels(column_facet, lowest=lowest_column)
@@ -55,26 +56,49 @@ def associations(study: Study, *, alpha: float, min_count: int) -> Associations:
     )
 
 
-def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, min_count: int) -> Associations | None:
+@dataclass(frozen=True)
+class Tested:
+    """The labels of one kind that are tested, over the conversations of one base; `kept` are their places."""
+
+    kept: NDArray[np.int64]
+    side: Side
+
+
+class Bases:
+    """The tested labels of every kind over every base, each worked out once: most tables share them."""
+
+    def __init__(self, min_count: int) -> None:
+        self._min_count = max(min_count, 1)
+        self._known: dict[tuple[str, int, bytes], Tested] = {}
+
+    def tested(self, labels: Labels, base: NDArray[np.int64]) -> Tested:
+        """Return the labels with at least the minimum of conversations in the base, and not all of them."""
+        key = (labels.facet, labels.level, base.tobytes())
+        if key not in self._known:
+            holds = sparse.csr_array(labels.holds[base])
+            total = column_sums(holds)
+            kept = np.flatnonzero((total >= self._min_count) & (total < len(base)))
+            self._known[key] = Tested(kept, Side(sparse.csr_array(holds[:, kept])))
+        return self._known[key]
+
+
+def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, bases: Bases) -> Associations | None:
     """Test every value (row) against every context (column); None where nothing can be tested.
 
-    The base is the conversations annotated on both sides. A value or context is tested when it has at least
-    `min_count` of them (and not all). Each pair is one test of the table: Bonferroni and Benjamini-Hochberg are
+    The base is the conversations annotated on both sides. A value or context is tested when it has at least the
+    minimum of them (and not all). Each pair is one test of the table: Bonferroni and Benjamini-Hochberg are
     over all of them, also those not listed. A pair that never occurs is listed only where at least
     `SMALL_COUNT` were expected: elsewhere absence says nothing.
     """
     base = np.flatnonzero(rows.known & columns.known)
     n = len(base)
-    row_holds, column_holds = sparse.csr_array(rows.holds[base]), sparse.csr_array(columns.holds[base])
-    row_kept, column_kept = _tested(row_holds, min_count), _tested(column_holds, min_count)
+    row, column = bases.tested(rows, base), bases.tested(columns, base)
+    row_kept, column_kept = row.kept, column.kept
     if not len(row_kept) or not len(column_kept):
         return None
-    row_holds, column_holds = (
-        sparse.csr_array(row_holds[:, row_kept]),
-        sparse.csr_array(column_holds[:, column_kept]),
-    )
-    row_total, column_total = column_sums(row_holds)[:, None], column_sums(column_holds)[None, :]
-    observed = np.asarray((row_holds.T @ column_holds).todense(), dtype=np.int64)
+    row_total = row.side.totals.astype(np.int64)[:, None]
+    column_total = column.side.totals.astype(np.int64)[None, :]
+    observed = cell_counts(row.side, column.side)
     tested = residual_tests(observed, row_total, column_total, n)
     q = benjamini_hochberg(tested.p)
     p_bonferroni = bonferroni(tested.p, observed.size)
@@ -92,7 +116,7 @@ def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, min_
             "column_id": columns.nodes["node_id"].to_numpy()[column_kept[column_at]],
             "column_name": columns.nodes["name"].to_numpy()[column_kept[column_at]],
             "observed": observed[listed],
-            "n_users": _users(study, row_holds, column_holds, base, listed),
+            "n_users": _users(study, row.side.holds, column.side.holds, base, listed),
             "expected": tested.expected[listed],
             "row_total": row_total[row_at, 0],
             "column_total": column_total[0, column_at],
@@ -107,7 +131,7 @@ def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, min_
             "significant": p_bonferroni[listed] <= alpha,
         }
     )
-    whole = table_test(row_holds, column_holds)
+    whole = table_test(row.side, column.side, observed)
     test = pd.DataFrame(
         {
             "row_facet": [rows.facet],
@@ -128,11 +152,6 @@ def associate(study: Study, rows: Labels, columns: Labels, *, alpha: float, min_
         }
     )
     return Associations(pairs, test)
-
-
-def _tested(holds: sparse.csr_array, min_count: int) -> NDArray[np.int64]:
-    total = column_sums(holds)
-    return np.flatnonzero((total >= max(min_count, 1)) & (total < holds.shape[0]))
 
 
 def _users(

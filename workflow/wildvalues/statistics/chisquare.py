@@ -8,6 +8,7 @@ Rao and Scott's second-order correction (Bilder and Loughin 2004, Biometrics 60,
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
@@ -44,18 +45,54 @@ def corrected_v(chi2: float, r: int, c: int, n: int) -> float:
     return min(1.0, float(np.sqrt(phi2 / least))) if least > 0 else float("nan")
 
 
-def is_exclusive(incidence: sparse.csr_array) -> bool:
-    """Whether no conversation (row) is in more than one column."""
-    return bool(np.diff(incidence.indptr).max(initial=0) <= 1)
+@dataclass(frozen=True)
+class Side:
+    """The labels on one side of a table; what is worked out from them alone is kept for the next table.
+
+    Parameters
+    ----------
+    holds
+        Zero-one incidence, conversations x labels; no label holds all conversations or none.
+    """
+
+    holds: sparse.csr_array
+
+    @cached_property
+    def totals(self) -> Floats:
+        """Conversations of each label."""
+        return np.asarray(self.holds.sum(axis=0), dtype=float).ravel()
+
+    @cached_property
+    def exclusive(self) -> bool:
+        """Whether no conversation is in more than one label."""
+        return bool(np.diff(self.holds.indptr).max(initial=0) <= 1)
+
+    @cached_property
+    def squared_correlations(self) -> float:
+        """The squared Frobenius norm of the correlation matrix of the labels' indicators."""
+        n = float(self.holds.shape[0])
+        totals = self.totals
+        share = totals / (totals * (n - totals))
+        # (n g - t t')**2 over the spreads, multiplied out: labels that never meet need no cell of their own.
+        together = sparse.coo_array(self.holds.T.astype(float) @ self.holds.astype(float))
+        i, j = together.coords
+        meetings = n * together.data * (n * together.data - 2 * totals[i] * totals[j]) / (totals[i] * totals[j])
+        meetings /= (n - totals[i]) * (n - totals[j])
+        return float(meetings.sum() + (totals * share).sum() ** 2)
 
 
-def table_test(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
+def cell_counts(rows: Side, columns: Side) -> NDArray[np.int64]:
+    """Return the conversations that hold each pair of labels."""
+    return np.asarray((rows.holds.T @ columns.holds).todense(), dtype=np.int64)
+
+
+def table_test(rows: Side, columns: Side, counts: NDArray[np.int64] | None = None) -> ChiSquare:
     """Test independence of two sets of labels over the same conversations.
 
     Parameters
     ----------
-    rows, columns
-        Zero-one incidence, conversations x labels; no label holds all conversations or none.
+    counts
+        `cell_counts` of the two, where they are at hand.
 
     Notes
     -----
@@ -71,34 +108,30 @@ def table_test(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
     squared eigenvalues of the statistic's covariance: the squared Frobenius norm of the labels' correlation
     matrix (times c - 1 where columns are exclusive, times that of the columns' otherwise).
     """
-    n = rows.shape[0]
-    if n == 0 or rows.shape[1] == 0 or columns.shape[1] == 0:
+    n = rows.holds.shape[0]
+    if n == 0 or not rows.holds.shape[1] or not columns.holds.shape[1]:
         return NOTHING
-    if is_exclusive(columns):
-        columns = _with_rest(columns)
-        if is_exclusive(rows):
-            return _pearson(_counts(_with_rest(rows), columns), n)
-        return _values_by_exclusive(rows, columns)
-    if is_exclusive(rows):
-        found = _values_by_exclusive(columns, _with_rest(rows))
+    cells = np.asarray(cell_counts(rows, columns) if counts is None else counts, dtype=float)
+    row_totals, column_totals = rows.totals, columns.totals
+    if columns.exclusive:
+        cells, column_totals = _with_rest(cells, row_totals, column_totals, n)
+        if rows.exclusive:
+            cells, _ = _with_rest(cells.T, column_totals, row_totals, n)
+            return _pearson(cells, n)
+        return _values_by_exclusive(cells, row_totals, column_totals, rows.squared_correlations, n)
+    if rows.exclusive:
+        cells, row_totals = _with_rest(cells.T, column_totals, row_totals, n)
+        found = _values_by_exclusive(cells, column_totals, row_totals, columns.squared_correlations, n)
         return ChiSquare(found.chi2, found.dof, found.p, float("nan"), float("nan"))
-    return _pairwise(rows, columns)
+    return _pairwise(cells, row_totals, column_totals, rows.squared_correlations * columns.squared_correlations, n)
 
 
-def _counts(rows: sparse.csr_array, columns: sparse.csr_array) -> Floats:
-    return np.asarray((rows.T.astype(float) @ columns.astype(float)).todense(), dtype=float)
-
-
-def _totals(labels: sparse.csr_array) -> Floats:
-    return np.asarray(labels.sum(axis=0), dtype=float).ravel()
-
-
-def _with_rest(labels: sparse.csr_array) -> sparse.csr_array:
-    rest = np.diff(labels.indptr) == 0
-    if not rest.any():
-        return labels
-    column = sparse.csr_array(rest.astype(labels.dtype)[:, None])
-    return sparse.csr_array(sparse.hstack([labels, column], format="csr"))
+def _with_rest(cells: Floats, row_totals: Floats, column_totals: Floats, n: int) -> tuple[Floats, Floats]:
+    """Add a column for the conversations without any of the exclusive columns, where there are some."""
+    rest = n - column_totals.sum()
+    if rest <= 0:
+        return cells, column_totals
+    return np.column_stack([cells, row_totals - cells.sum(axis=1)]), np.append(column_totals, rest)
 
 
 def _pearson(counts: Floats, n: int) -> ChiSquare:
@@ -112,35 +145,27 @@ def _pearson(counts: Floats, n: int) -> ChiSquare:
     return ChiSquare(chi2, dof, float(chi2_distribution.sf(chi2, dof)), v, corrected_v(chi2, r, c, n))
 
 
-def _squared_correlations(labels: sparse.csr_array) -> float:
-    """Return the squared Frobenius norm of the correlation matrix of the labels' indicators."""
-    n = labels.shape[0]
-    totals = _totals(labels)
-    covariance = _counts(labels, labels) * n - np.outer(totals, totals)
-    spread = totals * (n - totals)
-    return float((covariance**2 / np.outer(spread, spread)).sum())
-
-
-def _values_by_exclusive(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
-    n, r = rows.shape
-    c = columns.shape[1]
+def _values_by_exclusive(cells: Floats, totals: Floats, by: Floats, correlations: float, n: int) -> ChiSquare:
+    r, c = cells.shape
     if c < 2:
         return NOTHING
-    share = _totals(rows)[:, None] / n
-    expected = share * _totals(columns)[None, :]
+    share = totals[:, None] / n
+    expected = share * by[None, :]
     # The cells "without the value" deviate as much as those with it, so both are summed at once.
-    chi2 = float(((_counts(rows, columns) - expected) ** 2 / (expected * (1 - share))).sum())
-    p = _rao_scott(chi2, r * (c - 1), _squared_correlations(rows) * (c - 1))
+    chi2 = float(((cells - expected) ** 2 / (expected * (1 - share))).sum())
+    p = _rao_scott(chi2, r * (c - 1), correlations * (c - 1))
     return ChiSquare(chi2, r * (c - 1), p, float(np.sqrt(chi2 / (n * r))), corrected_v(chi2 / r, 2, c, n))
 
 
-def _pairwise(rows: sparse.csr_array, columns: sparse.csr_array) -> ChiSquare:
-    n, r = rows.shape
-    c = columns.shape[1]
-    row_share, column_share = _totals(rows)[:, None] / n, _totals(columns)[None, :] / n
-    spread = n * row_share * column_share * (1 - row_share) * (1 - column_share)
-    chi2 = float(((_counts(rows, columns) - n * row_share * column_share) ** 2 / spread).sum())
-    p = _rao_scott(chi2, r * c, _squared_correlations(rows) * _squared_correlations(columns))
+def _pairwise(cells: Floats, row_totals: Floats, column_totals: Floats, correlations: float, n: int) -> ChiSquare:
+    r, c = cells.shape
+    # (O - E)**2 over the spread of each cell, without a table for each step.
+    deviations = cells - np.outer(row_totals / n, column_totals)
+    np.square(deviations, out=deviations)
+    chi2 = float(
+        (1 / (row_totals * (1 - row_totals / n))) @ deviations @ (n / (column_totals * (1 - column_totals / n)))
+    )
+    p = _rao_scott(chi2, r * c, correlations)
     return ChiSquare(chi2, r * c, p, float("nan"), float("nan"))
 
 

@@ -22,6 +22,7 @@ from wildvalues.stage import STAGE_NAMES, Stage, load_stage, run_stage
 TOOLS = {
     "agreement": "wildvalues.tools.agreement",
     "cite": "wildvalues.tools.cite",
+    "compare": "wildvalues.tools.compare",
     "distil": "wildvalues.tools.distil",
     "engines": "wildvalues.tools.engines",
     "estimate": "wildvalues.tools.estimate",

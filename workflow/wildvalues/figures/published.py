@@ -14,7 +14,7 @@ from wildvalues.published import Figure
 from wildvalues.results import records
 from wildvalues.statistics.differences import newcombe
 from wildvalues.statistics.intervals import wilson
-from wildvalues.taxonomy.spelling import stem_key
+from wildvalues.taxonomy.spelling import normalise, stem_key
 from wildvalues.wording import count, words
 
 COLUMNS = [
@@ -89,7 +89,7 @@ def _own(material: Material, figure: Figure) -> tuple[float, int]:
         found = rows[(rows["matched"] == "value") & (rows["response_type"] == figure.name)]
     else:
         nodes = material.nodes(_FACETS[figure.measure], 0)
-        key = stem_key(figure.name)
+        key = stem_key(normalise(figure.name))
         found = nodes[[stem_key(str(name)) == key for name in nodes["name"]]] if len(nodes) else nodes
     row: Any = next(records(found), None)
     return (math.nan, 0) if row is None else _known(row.n_conversations, row.n_base)

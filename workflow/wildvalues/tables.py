@@ -186,7 +186,7 @@ ASSESSED: dict[str, Table] = {
 _INTERVAL = {"share": REAL, "share_low": REAL, "share_high": REAL}
 
 RESULTS: dict[str, Table] = {
-    # The published tree; x and y place values on the map (null for clusters).
+    # The published tree; `fit` as in TAXONOMY, to a twentieth; x and y place values on the map (null for clusters).
     "taxonomy": _table(
         ("facet", "level", "node_id"),
         facet=TEXT,
@@ -200,6 +200,7 @@ RESULTS: dict[str, Table] = {
         n_users=COUNT,
         n_mentions=COUNT,
         share_mentions=REAL,
+        fit=REAL,
         x=REAL,
         y=REAL,
     ),

@@ -34,6 +34,8 @@ def node_details(tables: Results, facet: str) -> Details:
     for row in _rows(tables["taxonomy"], facet):
         if row.description:
             found.setdefault(row.node_id, {})["description"] = row.description
+        if row.level and pd.notna(row.fit):
+            found.setdefault(row.node_id, {})["fit"] = number(row.fit)
     for row in _rows(tables["variation"], facet):
         found.setdefault(row.node_id, {}).setdefault("variation", []).append(
             {

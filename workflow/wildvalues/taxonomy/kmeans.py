@@ -70,7 +70,7 @@ def _apportioned(held: np.ndarray, size: int) -> np.ndarray:
     left = size - int(shares.sum())
     if left > 0:
         shares[np.argsort(-(exact - shares), kind="stable")[:left]] += 1
-    return np.minimum(shares, np.maximum(1, held))
+    return np.asarray(np.minimum(shares, np.maximum(1, held)))
 
 
 def _nearest(points: np.ndarray, centres: np.ndarray) -> np.ndarray:

@@ -99,6 +99,7 @@
       ["Conversations", format.count(tree.conversations[row]), `${details.base ? `of ${format.count(details.base)}` : ""}${users}`],
       ["Share of mentions", format.percent(tree.mentions[row])],
       ["Rank", format.count(rank), `of ${format.count(peers)} at this level`],
+      ...(details.fit === undefined ? [] : [["Name fits", format.percent(details.fit), `of its ${W.facets[tree.facet].many}`]]),
     ]);
   }
 

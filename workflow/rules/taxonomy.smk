@@ -134,6 +134,36 @@ rule name:
         "--metrics {output.metrics}"
 
 
+rule edit:
+    input:
+        taxonomy="data/interim/taxonomy.parquet",
+        vocabulary="data/interim/vocabulary.parquet",
+        edits=if_there(config["edit"]["file"]),
+    output:
+        edited="data/interim/edited.parquet",
+        applied="data/interim/edits.parquet",
+        metrics="results/metrics/edit.json",
+    log:
+        "logs/edit.log",
+    benchmark:
+        "logs/benchmarks/edit.tsv"
+    conda:
+        "../../envs/core.yaml"
+    params:
+        **keys("edit"),
+        edits=lambda wildcards: config["edit"]["file"],
+    message:
+        "Apply the edits made by hand."
+    shell:
+        "WILDVALUES_LOG={log} wildvalues edit "
+        "--taxonomy {input.taxonomy} "
+        "--vocabulary {input.vocabulary} "
+        "--edits {params.edits} "
+        "--edited {output.edited} "
+        "--applied {output.applied} "
+        "--metrics {output.metrics}"
+
+
 rule assess:
     input:
         mentions="data/interim/mentions.parquet",

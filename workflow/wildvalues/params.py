@@ -273,6 +273,13 @@ class Name(Section):
     audit: Literal["embedding", "model"] = "embedding"
 
 
+class Edit(Section):
+    """What a person changed about the named trees."""
+
+    file: str = Field(default="data/curation/edits.yaml", description="move, rename, merge, split, drop")
+    stale: Literal["error", "report"] = Field(default="error", description="an edit whose target is gone")
+
+
 class Analyze(Section):
     """Statistics."""
 
@@ -366,6 +373,7 @@ class Params(Section):
     embed: Embed = Embed()
     cluster: Cluster = Cluster()
     name: Name = Name()
+    edit: Edit = Edit()
     analyze: Analyze = Analyze()
     disclose: Disclose = Disclose()
     # pydantic's BaseModel owns the attribute names `validate` and `json`, so the section needs an alias.

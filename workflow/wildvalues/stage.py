@@ -31,6 +31,7 @@ STAGE_NAMES = (
     "cluster",
     "name",
     "assess",
+    "edit",
     "analyze",
     "disclose",
     "validate",

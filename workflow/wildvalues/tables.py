@@ -178,6 +178,21 @@ ASSESSED: dict[str, Table] = {
     ),
 }
 
+# Edits by hand that were applied, numbered as in their file. `named`: every node that the edit names, with the values
+# below it; `dropped`: values it took out of the tree.
+EDITS = _table(
+    ("number",),
+    number=COUNT,
+    operation=TEXT,
+    facet=TEXT,
+    level=COUNT,
+    target=TEXT,
+    result=TEXT,
+    reason=TEXT,
+    named=pa.list_(pa.struct([pa.field("name", TEXT), pa.field("values", pa.list_(TEXT))])),
+    dropped=pa.list_(TEXT),
+)
+
 # --- results: made by analyze as data/processed/<name>.parquet, let out by disclose as results/tables/<name>.csv
 #
 # Shares are of conversations unless the column says mentions. `*_low` and `*_high` bound a 95 % interval.

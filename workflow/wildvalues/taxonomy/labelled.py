@@ -89,7 +89,7 @@ def described(pairs: pd.DataFrame, encode: Encode) -> pd.DataFrame:
     both = list(zip(left, right, strict=True))
     return pairs.assign(
         spelling=[len(group_spellings(pair, spelling=True, word_order=True)) == 1 for pair in both],
-        apart=[told_apart(*sorted(pair)) for pair in both],
+        apart=pd.Series([told_apart(*sorted(pair)) for pair in both], index=pairs.index, dtype=object),
         root=[same_root(*sorted(pair)) for pair in both],
         similarity=[cosine(*pair) for pair in both],
         difference=[cosine(*words) if words else 1.0 for words in parts],

@@ -24,19 +24,19 @@ class _File(BaseModel):
     model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
 
 
-class KeepApart(_File):
+class _Entry(_File):
+    names: Annotated[list[Text], Field(min_length=1)]
+    reason: Text
+
+
+class KeepApart(_Entry):
     """Names no two of which are ever merged; one name alone is merged with nothing."""
 
-    names: Annotated[list[Text], Field(min_length=1)]
-    reason: Text
 
-
-class Join(_File):
+class Join(_Entry):
     """Names that are one value, called `as` (or else like the most frequent of them)."""
 
-    names: Annotated[list[Text], Field(min_length=1)]
     called: Text | None = Field(default=None, alias="as")
-    reason: Text
 
 
 class _Vetoes(_File):
@@ -61,7 +61,8 @@ class Vetoes:
     def stale(self, names: Collection[str]) -> list[tuple[list[str], str]]:
         """Return the entries that name something which does not occur: what is missing, and the entry's reason."""
         found = []
-        for entry in (*self.keep_apart, *self.join):
+        entries: list[_Entry] = [*self.keep_apart, *self.join]
+        for entry in entries:
             missing = [name for name in entry.names if name not in names]
             if missing:
                 found.append((missing, entry.reason))

@@ -57,7 +57,7 @@ class Clio:
     """
 
     def __init__(self, params: Params, folder: Path, model: str, facet: str) -> None:
-        self._prompt = _load(folder / PROMPT_FILE)
+        self._prompt = load_prompt(folder)
         self._model = model
         self._temperature = params.llm.temperature
         self._noun = self._prompt.nouns.get(facet, "value")
@@ -110,7 +110,15 @@ def proposed(answer: Answer, wanted: int) -> list[str]:
     return list(found.values())[: spread(wanted)[1]]
 
 
-def _load(path: Path) -> ClioPrompt:
+def load_prompt(folder: Path) -> ClioPrompt:
+    """Read the prompt.
+
+    Raises
+    ------
+    InputError
+        When the file is missing or is not what it should be.
+    """
+    path = folder / PROMPT_FILE
     try:
         prompt = ClioPrompt.model_validate(yaml.safe_load(path.read_text("utf-8")))
         prompt.propose.format(inside="", outside="", noun="", wanted=1, fewest=1, most=1)

@@ -23,7 +23,8 @@ from wildvalues.llm.transcript import Turn, turns_of
 from wildvalues.llm.types import Request
 from wildvalues.params import Params, load_params
 from wildvalues.stage import load_stage, run_stage
-from wildvalues.tables import SCREENING
+from wildvalues.tables import SCREENING, VOCABULARY
+from wildvalues.taxonomy.hierarchy import level_sizes
 from wildvalues.tools import estimate_report as report
 
 # METHOD: 308,210 of 700,000 conversations were subjective.
@@ -31,6 +32,8 @@ _PUBLISHED_SUBJECTIVE = 0.44
 # A member's or outsider's name in the question for a cluster's name, and the words around it.
 _CHARS_OF_A_NAME = 22
 _NAMED_FACETS = 3
+# METHOD: 3,307 AI values; taken for every facet until there is a vocabulary.
+_PUBLISHED_VALUES = 3_307
 
 
 @click.command("estimate")
@@ -78,8 +81,14 @@ def command(conversations: Path | None, prompts: Path, sampled: int, params_file
         separate = measure(regrouped(params, [[facet] for facet in facets]), drawn_subjective)
         together = measure(regrouped(params, [facets]), drawn_subjective)
     counts = {"screen": float(len(frame)), "extract": share * len(frame)}
-    if params.name.by == "model":
-        counts["name"] = float(_NAMED_FACETS * sum(params.cluster.levels))
+    values, clusters = _in_trees(params)
+    if params.cluster.method == "clio":
+        # One question for each value and cluster to place; proposals and names of clusters are a small part beside it.
+        counts["cluster"] = float(values + clusters)
+        samples.append(_placing(params, prompts))
+    asked_per_cluster = (params.name.by == "model") + (params.name.audit == "model")
+    if asked_per_cluster:
+        counts["name"] = float(asked_per_cluster * clusters)
         samples.append(_naming(params, prompts))
 
     click.echo(f"{len(frame):,} conversations of {source}; measured: {len(drawn)}, for extract {len(drawn_subjective)}")
@@ -92,6 +101,26 @@ def command(conversations: Path | None, prompts: Path, sampled: int, params_file
         report.show_stage(params, sample, counts[sample.stage])
     report.show_whole(params, samples, counts)
     report.show_clio(params, separate, together)
+
+
+def _in_trees(params: Params) -> tuple[int, int]:
+    """Return how many values and clusters the trees of all facets hold: counted, or as many as in the published one."""
+    path = Path("data/interim/vocabulary.parquet")
+    if path.exists():
+        sizes = read_table(path, VOCABULARY.schema)["facet"].value_counts().tolist()
+    else:
+        sizes = [_PUBLISHED_VALUES] * _NAMED_FACETS
+    return sum(sizes), sum(sum(level_sizes(params.cluster.levels, size)) for size in sizes)
+
+
+def _placing(params: Params, prompts: Path) -> Sample:
+    """Return the questions for a value's place among the groups of a level."""
+    from wildvalues.taxonomy.clio_prompt import LETTERS, load_prompt
+
+    prompt = load_prompt(prompts)
+    question = local_tokens(prompt.assign) + local_tokens("x" * (1 + len(LETTERS)) * _CHARS_OF_A_NAME)
+    one = Measured(local_tokens(prompt.system), 0.0, question, 1, True)
+    return Sample("cluster", providers.model_id(params), [[one]])
 
 
 def _naming(params: Params, prompts: Path) -> Sample:

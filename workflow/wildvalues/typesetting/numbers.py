@@ -18,6 +18,17 @@ from wildvalues.wording import count, decimal, enumeration, percent, plural, wor
 NAMED = 5  # values that a sentence names
 
 
+_CLUSTER_METHODS = {
+    "kmeans": "hierarchical $k$-means",
+    "clio": "groups that a language model proposes and fills, after Clio",
+    "hdbscan": "HDBSCAN",
+}
+
+
+def _level(size: float) -> str:
+    return count(size) if size >= 1 else f"{percent(size)} of the values"
+
+
 def macros(study: Study) -> dict[str, str]:
     """Return macro name -> LaTeX for the whole paper."""
     found = {**_study(study), **_flow(study), **_method(study), **_results(study), **_disclosed(study)}
@@ -117,8 +128,8 @@ def _method(study: Study) -> dict[str, str]:
         "CutOff": decimal(params.screen.cut_off),
         "PromptChars": count(max(params.screen.prompt_chars, params.extract.prompt_chars)),
         "EmbedModel": code(params.embed.model),
-        "ClusterMethod": {"kmeans": "hierarchical $k$-means", "hdbscan": "HDBSCAN"}[params.cluster.method],
-        "ClusterLevels": escape(" → ".join(count(level) for level in params.cluster.levels)),
+        "ClusterMethod": _CLUSTER_METHODS[params.cluster.method],
+        "ClusterLevels": escape(" → ".join(_level(level) for level in params.cluster.levels)),
         "ClusterSeed": str(params.cluster.seed),
         "Alpha": f"{params.analyze.alpha:g}",
         "Confidence": "95",

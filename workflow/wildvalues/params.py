@@ -301,20 +301,6 @@ class Disclose(Section):
 class Validate(Section):
     """Gold labels to hold the instrument against."""
 
-class Assess(Section):
-    """How the trees are tried: what is built again, and how often."""
-
-    methods: list[Literal["kmeans", "hdbscan"]] = Field(
-        default=["kmeans"], description="methods beside the study's own"
-    )
-    models: list[str] = Field(
-        default=["all-MiniLM-L6-v2", "character-ngrams"], description="embedding models beside the study's own"
-    )
-    seeds: Positive = Field(default=5, description="seeds of each method and model")
-    draws: Count = Field(default=5, description="trees of other conversations, of each kind")
-    max_values: Positive = Field(default=5_000, description="above this a sample of the values is built again")
-
-
     gold: str = "data/demo/gold.jsonl"
     similarity: Share = 0.6
 
@@ -373,6 +359,7 @@ class Params(Section):
     embed: Embed = Embed()
     cluster: Cluster = Cluster()
     name: Name = Name()
+    assess: Assess = Assess()
     edit: Edit = Edit()
     analyze: Analyze = Analyze()
     disclose: Disclose = Disclose()
@@ -407,7 +394,6 @@ def load_params(path: Path = PARAMS_FILE) -> Params:
     except ValidationError as error:
         raise ParamsError("\n".join(_explain(path, problem) for problem in error.errors())) from None
 
-    assess: Assess = Assess()
 
 def _explain(path: Path, problem: Any) -> str:
     location = tuple(problem["loc"])

@@ -16,7 +16,7 @@ from wildvalues import analyze
 from wildvalues.analysis.study import Study, build_study
 from wildvalues.files import write_json, write_table
 from wildvalues.params import Params
-from wildvalues.tables import ANNOTATIONS, ASSESSED, CONVERSATIONS, EMBEDDINGS, MENTIONS, TAXONOMY
+from wildvalues.tables import ANNOTATIONS, ASSESSED, CONVERSATIONS, EDITS, EMBEDDINGS, MENTIONS, TAXONOMY
 
 SHARED_GOLD = Path(__file__).parents[2] / "shared" / "data" / "gold" / "annotations.jsonl"
 DEMO = Path(__file__).parents[1] / "data" / "demo"
@@ -150,6 +150,8 @@ def write_study(given: Mapping[str, pd.DataFrame], folder: Path) -> dict[str, Pa
         frame = given[name][table.schema.names] if len(given[name]) else table.schema.empty_table()
         write_table(frame, paths[name], table.schema)
     paths["assessed"] = folder / "assessed"
+    paths["edits"] = folder / "edits.parquet"
+    write_table(given.get("edits", EDITS.schema.empty_table()), paths["edits"], EDITS.schema)
     paths["assessed"].mkdir(exist_ok=True)
     for name, table in ASSESSED.items():
         frame = given.get(name, table.schema.empty_table())

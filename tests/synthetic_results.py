@@ -124,6 +124,7 @@ def write_synthetic_results(
         "concentration": _concentration(trees),
         "explicitness": _explicitness(trees["ai_values"], response, user, rng),
         **_assessment(trees, n, user),
+        "edits": pd.DataFrame(),
         "pipeline": _pipeline(n, trees, demo, users),
     }
     tables["contrast_tests"] = _contrast_tests(tables["contrasts"])

@@ -24,7 +24,7 @@ from wildvalues.results import read_results
 from wildvalues.tables import RESULTS
 
 COUNTED = {name: "observed" if name == "associations" else "n_conversations" for name in RESULTS}
-for _name in ("pipeline", "association_tests", "concentration", "contrast_tests"):
+for _name in ("pipeline", "association_tests", "concentration", "contrast_tests", "edits"):
     del COUNTED[_name]
 
 

@@ -6,7 +6,8 @@ rule analyze:
         screened="data/interim/screened.parquet",
         annotations="data/interim/annotations.parquet",
         mentions="data/interim/mentions.parquet",
-        taxonomy="data/interim/taxonomy.parquet",
+        taxonomy="data/interim/edited.parquet",
+        edits="data/interim/edits.parquet",
         embeddings="data/interim/embeddings.parquet",
         assessed="data/interim/assessed",
         ingest_metrics="results/metrics/ingest.json",
@@ -18,6 +19,7 @@ rule analyze:
         cluster_metrics="results/metrics/cluster.json",
         name_metrics="results/metrics/name.json",
         assess_metrics="results/metrics/assess.json",
+        edit_metrics="results/metrics/edit.json",
     output:
         processed=directory("data/processed"),
     log:
@@ -36,6 +38,7 @@ rule analyze:
         "--annotations {input.annotations} "
         "--mentions {input.mentions} "
         "--taxonomy {input.taxonomy} "
+        "--edits {input.edits} "
         "--embeddings {input.embeddings} "
         "--assessed {input.assessed} "
         "--ingest-metrics {input.ingest_metrics} "
@@ -47,6 +50,7 @@ rule analyze:
         "--cluster-metrics {input.cluster_metrics} "
         "--name-metrics {input.name_metrics} "
         "--assess-metrics {input.assess_metrics} "
+        "--edit-metrics {input.edit_metrics} "
         "--processed {output.processed}"
 
 

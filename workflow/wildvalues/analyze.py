@@ -12,6 +12,7 @@ from wildvalues.analysis.associations import associations
 from wildvalues.analysis.concentration import concentration
 from wildvalues.analysis.contexts import variation
 from wildvalues.analysis.contrasts import contrasts
+from wildvalues.analysis.edits import SPOKEN, SPOKEN_FILE, spoken
 from wildvalues.analysis.frequencies import explicitness, frequencies
 from wildvalues.analysis.holders import HOLDERS, HOLDERS_FILE, holders
 from wildvalues.analysis.pipeline import pipeline
@@ -21,9 +22,9 @@ from wildvalues.analysis.study import Study, load_study
 from wildvalues.files import read_json, read_table, write_table
 from wildvalues.params import Params
 from wildvalues.stage import Stage
-from wildvalues.tables import EMBEDDINGS, RESULTS, Table
+from wildvalues.tables import EDITS, EMBEDDINGS, RESULTS, Table
 
-METRICS_OF = ("ingest", "sample", "redact", "screen", "extract", "canonicalize", "cluster", "name", "assess")
+METRICS_OF = ("ingest", "sample", "redact", "screen", "extract", "canonicalize", "cluster", "name", "assess", "edit")
 
 STAGE = Stage(
     name="analyze",
@@ -32,7 +33,8 @@ STAGE = Stage(
         "screened": "data/interim/screened.parquet",
         "annotations": "data/interim/annotations.parquet",
         "mentions": "data/interim/mentions.parquet",
-        "taxonomy": "data/interim/taxonomy.parquet",
+        "taxonomy": "data/interim/edited.parquet",
+        "edits": "data/interim/edits.parquet",
         "embeddings": "data/interim/embeddings.parquet",
         "assessed": "data/interim/assessed",
         **{f"{stage}_metrics": f"results/metrics/{stage}.json" for stage in METRICS_OF},
@@ -51,6 +53,7 @@ def run(
     annotations: Path,
     mentions: Path,
     taxonomy: Path,
+    edits: Path,
     embeddings: Path,
     assessed: Path,
     processed: Path,
@@ -63,10 +66,13 @@ def run(
     frames = result_tables(params, study, vectors)
     frames |= assessed_tables(assessed, study, frames["frequencies"])
     frames["pipeline"] = pipeline(study, given)
+    frames["edits"] = read_table(edits, EDITS.schema)
     processed.mkdir(parents=True)
     for name, table in RESULTS.items():
         write_table(table.arrange(complete(frames[name], table)), processed / f"{name}.parquet", table.schema)
     write_table(HOLDERS.arrange(complete(holders(study), HOLDERS)), processed / HOLDERS_FILE, HOLDERS.schema)
+    named = complete(spoken(frames["edits"], study), SPOKEN)
+    write_table(SPOKEN.arrange(named), processed / SPOKEN_FILE, SPOKEN.schema)
     log.info(
         "analyze: %d conversations, %d associations tested in %d tables",
         len(study.conversation_ids),

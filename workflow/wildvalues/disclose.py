@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
+from wildvalues.analysis.edits import SPOKEN, SPOKEN_FILE
 from wildvalues.analysis.holders import HOLDERS, HOLDERS_FILE
 from wildvalues.disclosure.assessment import gate_assessment
 from wildvalues.disclosure.cells import gate_cells
 from wildvalues.disclosure.contrasts import gate_contrast_tests, gate_contrasts, shortened
+from wildvalues.disclosure.edits import gate_edits, rare
 from wildvalues.disclosure.names import published_ids, renamed
 from wildvalues.disclosure.rounding import round_table
 from wildvalues.disclosure.shares import gate_explicitness, gate_mirroring, gate_models, gate_response_types
@@ -44,7 +47,8 @@ def run(params: Params, *, processed: Path, tables: Path, metrics: Path) -> None
     knobs = params.disclose
     threshold = Threshold(knobs.min_conversations, knobs.min_users)
     private = {name: read_table(processed / f"{name}.parquet", table.schema) for name, table in RESULTS.items()}
-    public, n_withheld = gate(private, read_table(processed / HOLDERS_FILE, HOLDERS.schema), threshold)
+    spoken = read_table(processed / SPOKEN_FILE, SPOKEN.schema)
+    public, n_withheld = gate(private, read_table(processed / HOLDERS_FILE, HOLDERS.schema), spoken, threshold)
     least = dict.fromkeys(("n_conversations", "n_mentions", "observed"), knobs.min_conversations)
     tables.mkdir(parents=True)
     counted: dict[str, int] = {
@@ -77,10 +81,10 @@ def _as_declared(frame: pd.DataFrame, name: str) -> pd.DataFrame:
 
 
 def gate(
-    private: dict[str, pd.DataFrame], holders: pd.DataFrame, threshold: Threshold
+    private: dict[str, pd.DataFrame], holders: pd.DataFrame, spoken: pd.DataFrame, threshold: Threshold
 ) -> tuple[dict[str, pd.DataFrame], int]:
     """Return the tables that may be published, counts not yet rounded, and the number of withheld texts."""
-    taxonomy, nodes, n_withheld = gate_taxonomy(private, holders, threshold)
+    taxonomy, nodes, n_withheld = gate_taxonomy(private, holders, threshold, rare(spoken, threshold))
     public = {"taxonomy": taxonomy, "pipeline": private["pipeline"]}
     counted = nodes[nodes["counted"]]
     public["frequencies"] = (
@@ -116,13 +120,17 @@ def gate(
     )
     public["concentration"] = _gate_concentration(private["concentration"], public["frequencies"])
     public |= gate_assessment(private, nodes, threshold)
+    public["edits"] = gate_edits(private["edits"], spoken, private["taxonomy"], taxonomy, threshold)
     return public, n_withheld
 
 
 def gate_taxonomy(
-    private: dict[str, pd.DataFrame], holders: pd.DataFrame, threshold: Threshold
+    private: dict[str, pd.DataFrame], holders: pd.DataFrame, threshold: Threshold, dropped: Sequence[str] = ()
 ) -> tuple[pd.DataFrame, pd.DataFrame, int]:
-    """Return the published taxonomy, all listed nodes with what became of them, and the number of withheld texts."""
+    """Return the published taxonomy, all listed nodes with what became of them, and the number of withheld texts.
+
+    `dropped` are values that an edit took out of the trees and that no text may speak of.
+    """
     frame = RESULTS["taxonomy"].arrange(private["taxonomy"])
     bases = private["frequencies"].groupby("facet")["n_base"].max()
     listed, counted = np.zeros(len(frame), dtype=bool), np.zeros(len(frame), dtype=bool)
@@ -132,7 +140,7 @@ def gate_taxonomy(
         listed[at], counted[at], mentions[at] = gated.listed, gated.counted, gated.n_mentions
     leaves = (frame["level"] == 0).to_numpy()
     unfit = leaves & ~np.array([may_be_shown(str(name)) for name in frame["name"]], dtype=bool)
-    withheld = Withheld(frame.loc[leaves & ~listed, "name"], frame.loc[leaves & listed, "name"])
+    withheld = Withheld([*frame.loc[leaves & ~listed, "name"], *dropped], frame.loc[leaves & listed, "name"])
     texts, kept, n_withheld = renamed(frame, listed, withheld)
     # Of another name it says nothing, and in full length it would tell how many values are withheld.
     foreign = (texts["name"] != frame["name"]) | leaves

@@ -436,6 +436,10 @@ RESULTS: dict[str, Table] = {
         n_conversations=COUNT,
         n_users=COUNT,
     ),
+    # Edits of the trees by hand; `target` is a node's name before the edit, `result` what became of it.
+    "edits": _table(
+        ("number",), number=COUNT, operation=TEXT, facet=TEXT, level=COUNT, target=TEXT, result=TEXT, reason=TEXT
+    ),
     # Every stage's metrics, one number a row.
     "pipeline": _table(("stage", "metric"), stage=TEXT, metric=TEXT, value=REAL),
 }

@@ -86,6 +86,7 @@ def study_chunk(params: Params, tables: Results, validation: Mapping[str, Any]) 
         "models": _records(tables["models"]),
         "explicitness": _records(tables["explicitness"]),
         "tests": _records(tables["association_tests"]),
+        "edits": _records(tables["edits"]),
         "validation": _plain(validation),
     }
 

@@ -14,7 +14,7 @@ from typing import Any, Literal
 from wildvalues.errors import InputError
 from wildvalues.taxonomy.edits import Drop, Edit, Merge, Move, Part, Rename, Split, Target, operation
 from wildvalues.taxonomy.nodes import cluster_id
-from wildvalues.taxonomy.spelling import letters_key
+from wildvalues.taxonomy.spelling import letters_key, normalise
 
 FACET_WORDS = {"ai_values": "AI values", "human_values": "human values", "task": "tasks"}
 
@@ -139,7 +139,7 @@ class Tree:
         left = [node] if len(taken) == len(node.children) else []
         for number, part in enumerate(edit.into):
             self._free(part.name, node, but=left)
-            if letters_key(part.name) in {letters_key(other.name) for other in edit.into[:number]}:
+            if _key(part.name) in {_key(other.name) for other in edit.into[:number]}:
                 raise InputError(f"two parts of the split of {node} are called {part.name!r}")
         for part, members in parts:
             self._make(part, node, members)
@@ -173,14 +173,14 @@ class Tree:
 
     def _member(self, node: Node, name: str) -> Node:
         for child in node.children:
-            if letters_key(child.name) == letters_key(name):
+            if _key(child.name) == _key(name):
                 return child
         raise StaleEditError(f"{node} has no member {name!r}{_nearest(name, node.children)}")
 
     def _free(self, name: str, beside: Node, *, but: list[Node]) -> None:
         for node in self.nodes:
             same = (node.facet, node.level) == (beside.facet, beside.level) and node not in but
-            if same and letters_key(node.name) == letters_key(name):
+            if same and _key(node.name) == _key(name):
                 raise InputError(f"{node} has this name already; no name repeats within a level")
 
     def find(self, target: Target, like: Node | None = None, level: int | None = None) -> Node:
@@ -199,7 +199,7 @@ class Tree:
             found = [node for node in found if target.id in (node.id, node.current_id())]
         if target.name is not None:
             exact = [node for node in found if node.name == target.name]
-            found = exact or [node for node in found if letters_key(node.name) == letters_key(target.name)]
+            found = exact or [node for node in found if _key(node.name) == _key(target.name)]
         if len(found) == 1:
             return found[0]
         sought = target.model_copy(update={"facet": facet, "level": level})
@@ -207,6 +207,10 @@ class Tree:
             raise StaleEditError(f"there is no {sought}{_nearest(target.name, within or self.nodes)}")
         listed = "; ".join(sorted(f"{node.facet} level {node.level}, id {node.current_id()}" for node in found)[:5])
         raise StaleEditError(f"{len(found)} nodes fit {sought}: {listed}; add what tells them apart")
+
+
+def _key(name: str) -> str:
+    return letters_key(normalise(name))
 
 
 def _subtree(node: Node) -> Iterator[Node]:

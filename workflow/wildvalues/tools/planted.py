@@ -74,7 +74,7 @@ def study_findings(folder: Path, planted_file: Path, corpus: Path, alpha: float)
 def study_homes(interim: Path, contexts: pd.Series, corpus: Path) -> dict[str, list[str]]:
     """Return the home clusters of each context in a study; see `home_clusters`."""
     mentions = read_table(interim / "mentions.parquet", MENTIONS.schema)
-    taxonomy = read_table(interim / "taxonomy.parquet", TAXONOMY.schema)
+    taxonomy = read_table(interim / "edited.parquet", TAXONOMY.schema)
     tree = taxonomy[taxonomy["facet"] == "task"]
     parents = tree.set_index("node_id")["parent_id"]
     tasks = mentions[mentions["facet"] == "task"].drop_duplicates("conversation_id")

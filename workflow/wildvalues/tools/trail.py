@@ -73,14 +73,14 @@ def trail(conversation_id: str, *, show_text: bool) -> list[str]:
 
 def _to_numbers(conversation_id: str) -> list[str]:
     tables = read_results(TABLES)
-    private = {(row["facet"], row["node_id"]): row for row in _records(read_table(INTERIM / "taxonomy.parquet"))}
+    private = {(row["facet"], row["node_id"]): row for row in _records(read_table(INTERIM / "edited.parquet"))}
     published = {(row["facet"], row["node_id"]): row for row in _records(tables["taxonomy"])}
     numbers = {(row["facet"], row["node_id"]): row for row in _records(tables["frequencies"])}
     lines = []
     for mention in _records(_rows("mentions", conversation_id)):
         facet, value = str(mention["facet"]), str(mention["value"])
         names = " < ".join(str(row["name"]) for row in _upwards(private, facet, value))
-        lines.append(f"{'taxonomy':<14}{facet}: {names}  [{INTERIM}/taxonomy.parquet]")
+        lines.append(f"{'taxonomy':<14}{facet}: {names}  [{INTERIM}/edited.parquet]")
         # A cluster that lost a member at the gate has another id there, so the published tree is climbed anew.
         above = _upwards(published, facet, value)
         if not above:

@@ -48,6 +48,11 @@ def flags(study: Study) -> dict[str, bool]:
         "HasUsers": study.has_users,
         "HasModels": study.n_models > 1,
         "HasGold": not study.agreement.empty,
+        "HasEdits": bool(study.metric("edit", "applied")),
+        "HasSynonyms": bool(
+            (study.metric("canonicalize", "merged_by_same_root") or 0)
+            + (study.metric("canonicalize", "merged_by_near_synonym") or 0)
+        ),
         "HasTree": len(study.material.levels("ai_values")) > 1,
         "HasMirroring": not study.tables["mirroring"].empty,
         "HasVariation": not variation.chosen(study.material).empty,
@@ -105,6 +110,12 @@ def _flow(study: Study) -> dict[str, str]:
         "HumanDistinct": ("canonicalize", "values_human_values"),
         "TaskDistinct": ("canonicalize", "values_task"),
         "AiMerged": ("canonicalize", "merged_ai_values"),
+        "MergedRoot": ("canonicalize", "merged_by_same_root"),
+        "MergedNear": ("canonicalize", "merged_by_near_synonym"),
+        "KeptOpposite": ("canonicalize", "kept_apart_by_opposite"),
+        "Edits": ("edit", "applied"),
+        "EditsStale": ("edit", "stale"),
+        "EditsDropped": ("edit", "dropped_values"),
         "AiDropped": ("canonicalize", "dropped_ai_values"),
     }
     return {name: escape(study.counted(*place)) for name, place in numbers.items()} | {

@@ -236,6 +236,21 @@ def _taxonomy(study: Study) -> str:
     )
 
 
+def _edits(study: Study) -> str:
+    words_of = {"ai_values": "AI values", "human_values": "human values", "task": "tasks"}
+    cells = [
+        [
+            row.operation,
+            f"{words_of.get(row.facet, escape(row.facet))}, {count(row.level)}",
+            elided(row.target, 80) + (rf" \ensuremath{{\to}} {elided(row.result, 160)}" if row.result else ""),
+            elided(row.reason, 160),
+        ]
+        for row in records(study.tables["edits"])
+    ]
+    columns = [Column("edit", "l"), Column("tree, level", "l"), Column("what", wide(0.38)), Column("reason", wide(0.3))]
+    return table(columns, cells, "No edit may be published.", across_pages=True)
+
+
 TABLES: dict[str, Callable[[Study], str]] = {
     "ai_values": lambda study: _values(study, "ai_values"),
     "human_values": lambda study: _values(study, "human_values"),
@@ -250,4 +265,5 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "pipeline": calls.by_stage,
     "disclosure": _disclosure,
     "taxonomy": _taxonomy,
+    "edits": _edits,
 }

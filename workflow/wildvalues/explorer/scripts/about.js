@@ -47,6 +47,19 @@
     });
   }
 
+  function edits() {
+    const facet = (name) => (W.facets[name] || { many: format.words(name) }).many;
+    return W.table({
+      caption: "Changes that a person made to the trees", hideCaption: true, file: "edits", rows: W.study.edits, sortable: false,
+      columns: [
+        { name: "edit", value: (row) => row.operation },
+        { name: "tree, level", value: (row) => `${facet(row.facet)}, ${row.level}` },
+        { name: "what", value: (row) => (row.result ? `${row.target} → ${row.result}` : row.target) },
+        { name: "reason", value: (row) => row.reason },
+      ],
+    });
+  }
+
   W.views.about = async function about() {
     const { counts } = W.study;
     const floor = counts.min_conversations === null ? "enough conversations" : `at least ${format.plural(counts.min_conversations, "conversation")}${counts.min_users === null || !counts.users ? "" : ` of ${format.plural(counts.min_users, "user")}`}`;
@@ -61,6 +74,7 @@
         h("p", {}, "Associations are adjusted Pearson residuals; an asterisk marks those that stay significant after Bonferroni. People, too, agree little with one another on which values a reply expresses."),
         W.study.demo ? h("p", {}, h("strong", {}, "These are demonstration data: "), "conversations written to try the software.") : null),
       h("section", {}, h("h2", {}, "Tests"), tests()),
+      W.study.edits.length ? h("section", {}, h("h2", {}, "Edits by hand"), edits()) : null,
     ];
   };
 })(wildvalues);

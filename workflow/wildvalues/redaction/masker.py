@@ -42,7 +42,9 @@ class _Text:
         return start, end
 
 
-def mask(messages: Sequence[str], params: Redact) -> tuple[list[str], list[Redaction]]:
+def mask(
+    messages: Sequence[str], params: Redact, by_user: Sequence[bool] | None = None
+) -> tuple[list[str], list[Redaction]]:
     """Mask personal data in the messages of one conversation.
 
     Masking what was masked changes nothing: the rules run again until they find nothing more.
@@ -51,6 +53,10 @@ def mask(messages: Sequence[str], params: Redact) -> tuple[list[str], list[Redac
     ----------
     messages
         Texts, in order.
+    by_user
+        For each text whether the user wrote it; all, when not given. The model of `redact.model` is asked about these
+        only: what an assistant knows of people is public, but for what the user told, and that is masked wherever it
+        occurs again.
 
     Returns
     -------
@@ -64,7 +70,7 @@ def mask(messages: Sequence[str], params: Redact) -> tuple[list[str], list[Redac
     redactions: dict[tuple[int, int], Redaction] = {}
     while True:
         views = [view(text.text) for text in texts]
-        found = [settle(spans, text.text) for spans, text in zip(_find(views, params), texts, strict=True)]
+        found = [settle(spans, text.text) for spans, text in zip(_find(views, params, by_user), texts, strict=True)]
         if not any(found):
             break
         for index, spans in enumerate(found):
@@ -75,9 +81,10 @@ def mask(messages: Sequence[str], params: Redact) -> tuple[list[str], list[Redac
     return [text.text for text in texts], [redactions[key] for key in sorted(redactions)]
 
 
-def _find(views: Sequence[View], params: Redact) -> list[list[Span]]:
+def _find(views: Sequence[View], params: Redact, by_user: Sequence[bool] | None) -> list[list[Span]]:
     kinds = set(params.kinds)
-    recognised = [_recognised(seen, params) for seen in views]
+    told = by_user if by_user is not None else [True] * len(views)
+    recognised = [_recognised(seen, params) if own else [] for seen, own in zip(views, told, strict=True)]
     names = persons.names_in(views) if "person" in kinds else []
     names += sorted(
         {

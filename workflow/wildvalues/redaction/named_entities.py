@@ -21,6 +21,7 @@ import numpy as np
 from wildvalues.errors import ModelError
 from wildvalues.llm import models
 from wildvalues.redaction.names import NEVER_NAMES
+from wildvalues.redaction.persons import starts_sentence
 from wildvalues.redaction.spans import PLACEHOLDER
 from wildvalues.redaction.usernames import ACCOUNT_WORDS
 
@@ -31,8 +32,10 @@ _WINDOW_TOKENS = 510
 _NAME_LABELS = frozenset({"GIVEN_NAME", "SURNAME"})
 _ADDRESS_LABELS = frozenset({"BUILDING_NUMBER", "STREET_NAME", "SECONDARY_ADDRESS", "CITY", "STATE", "ZIP_CODE"})
 # Mean probability of the tokens below which a name or an address is none; chosen on the half of the labelled sentences
-# that is there to tune on. In lower case the model sees names in many words.
+# that is there to tune on. In lower case the model sees names in many words, and in other languages than English also
+# in words whose capital only begins a sentence.
 NAME_THRESHOLD = 0.55
+CAPITAL_TELLS_NOTHING_THRESHOLD = 0.8
 LOWER_CASE_THRESHOLD = 0.9
 ADDRESS_THRESHOLD = 0.7
 # Words the model takes for names.
@@ -61,6 +64,7 @@ class _Token:
     probability: float
 
 
+@functools.lru_cache(maxsize=4096)
 def entities(text: str, model: str) -> tuple[Entity, ...]:
     """Return the people's names and the street addresses that the model sees, in order.
 
@@ -71,11 +75,6 @@ def entities(text: str, model: str) -> tuple[Entity, ...]:
     """
     if not any(char.isalpha() for char in text):
         return ()
-    return _entities(text, model)
-
-
-@functools.lru_cache(maxsize=4096)
-def _entities(text: str, model: str) -> tuple[Entity, ...]:
     tokens = _tokens(text, _load(model))
     fixed = [match.span() for match in PLACEHOLDER.finditer(text)]
     found = [*_names(text, tokens), *_addresses(text, tokens)]
@@ -92,7 +91,12 @@ def _names(text: str, tokens: list[_Token]) -> Iterator[Entity]:
             continue
         if name.islower() and len(name.split()) > 2:
             continue
-        least = LOWER_CASE_THRESHOLD if name.islower() else NAME_THRESHOLD
+        if name.islower():
+            least = LOWER_CASE_THRESHOLD
+        elif name.isupper() or (" " not in name and starts_sentence(text, start)):
+            least = CAPITAL_TELLS_NOTHING_THRESHOLD
+        else:
+            least = NAME_THRESHOLD
         if np.mean([token.probability for token in group]) >= least:
             yield Entity(start, end, "person")
 

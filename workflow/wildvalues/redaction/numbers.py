@@ -43,6 +43,14 @@ _PHONE_CUE = re.compile(
     r"[^\d\n]{0,30}$",
     re.I,
 )
+# Words that announce nothing else: after them a number of possible length will do, whether or not its range is in use.
+_PHONE_SAID = re.compile(
+    r"(?:phone|tel|call|mobile|cell|whatsapp|sms|fax|landline|handy\w*|telefon\w*|téléphone|portable|móvil|celular|cellulare"
+    r"|telemóvel|zap|mobiel|mobil|\bhp|телефон\w*|电话|手机号?|電話(?:番号)?|휴대폰|전화(?:번호)?|मोबाइल|फोन)\.?"
+    r"(?: (?:number|nummer|no|num|is|ist|nr|me|at|on|in|uk|us|est|es))*[^\d\w\n]{0,6}"
+    r"(?:(?:is|ist|は|是|est|es|é|è)[ :]{0,2})?$",
+    re.I,
+)
 _DATE = re.compile(r"(?:\d{4}[-/. ]\d{1,2}[-/. ]\d{1,2}|\d{1,2}[-/. ]\d{1,2}[-/. ]\d{4})(?:\D|$)")
 _NOT_PHONE_BEFORE = re.compile(
     r"(?:[$€£¥₹#=*/^<>]|\b(?:isbn|issn|doi|arxiv|order|invoice|ticket|port|pid|id)\b\W{0,3}(?:no\W{0,2})?)\s*$", re.I
@@ -119,13 +127,21 @@ def _phone_in(text: str, start: int, end: int, regions: Sequence[str]) -> tuple[
             return None
         if not _SEPARATED.search(candidate) and not _PHONE_CUE.search(before):
             return None
-    for region in (None, *regions) if candidate.startswith("+") else regions:
-        # With the country's code a number may be of a range not given out (yet); without, it has to be a valid one.
-        leniency = phonenumbers.Leniency.VALID if region else phonenumbers.Leniency.POSSIBLE
-        matcher = phonenumbers.PhoneNumberMatcher(candidate, region, leniency=leniency)
-        for match in matcher:
+    places = (None, *regions) if candidate.startswith("+") else tuple(regions)
+    found = _matched(candidate, places, phonenumbers.Leniency.VALID)
+    # With the country's code, or after a word for a telephone, the range may be one not given out (yet): then the
+    # whole stretch has to be one number of possible length.
+    if found is None and (candidate.startswith("+") or (len(digits(candidate)) >= 8 and _PHONE_SAID.search(before))):
+        found = _matched(candidate, places, phonenumbers.Leniency.POSSIBLE)
+        found = found if found and digits(candidate[found[0] : found[1]]) == digits(candidate) else None
+    return (start + found[0], start + found[1], found[2]) if found else None
+
+
+def _matched(candidate: str, regions: Sequence[str | None], leniency: int) -> tuple[int, int, str] | None:
+    for region in regions:
+        for match in phonenumbers.PhoneNumberMatcher(candidate, region, leniency=leniency):
             key = phonenumbers.format_number(match.number, phonenumbers.PhoneNumberFormat.E164)
-            return start + match.start, start + match.end, key
+            return match.start, match.end, key
     return None
 
 

@@ -97,7 +97,7 @@ def occurrences(view: View, names: Iterable[str]) -> Iterator[Span]:
             if len(word) < 3 or word in NEVER_NAMES:
                 continue
             for match in re.finditer(rf"(?<!\w){re.escape(word)}(?!\w)", text):
-                if word.casefold() in WORDS_TOO and _starts_sentence(text, match.start()):
+                if word.casefold() in WORDS_TOO and starts_sentence(text, match.start()):
                     continue
                 yield view.span(*match.span(), "person", name.casefold())
         if name.islower() and name.isascii():
@@ -110,6 +110,7 @@ def _same_case(found: str, name: str) -> bool:
     return found == name or found.isupper() or (len(name.split()) > 1 and name.casefold().split()[0] not in WORDS_TOO)
 
 
-def _starts_sentence(text: str, start: int) -> bool:
+def starts_sentence(text: str, start: int) -> bool:
+    """Say whether a capital at `start` may be there only because a sentence, a line or a quotation begins."""
     before = text[:start].rstrip(" \"'“‘(*_")
     return not before or before[-1] in ".!?\n:"

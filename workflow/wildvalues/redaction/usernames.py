@@ -27,7 +27,7 @@ _NOUN = (
 _HANDLE = r"@?[^\W\d_.][\w.-]{1,30}[\w](?:#\w{2,6})?|@?\d{1,4}[^\W\d][\w.-]{1,30}|@?_[\w.-]{2,30}"
 _JOIN = (
     r"(?:[\"'`]?\s?(?::|=|=>|\bis\b|\bname\b|\bhandle\b|\buser ?name\b|\btag\b|\bauf\b|\bist\b|c['’]est|\best\b|\bes\b"
-    r"|\bè\b|\bé\b|\bon \w+ is\b|['’]?s\b|\bin \w+ is\b|\bв \w+\b|-|–|@(?=\s)|は|是)\s?)"
+    r"|\bè\b|\bé\b|\bon \w+ is\b|['’]s\b|\bin \w+ is\b|\bв \w+\b|-|–|@(?=\s)|は|是)\s?)"
 )
 _BY_NOUN = re.compile(
     rf"(?<![\w.@/])(?:(?P<platform>{_PLATFORM})|{_NOUN})(?P<join>{_JOIN}{{0,3}})[ \t]?[\"'`]?(?<=[\s\"'`:=@])"

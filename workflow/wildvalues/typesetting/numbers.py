@@ -10,7 +10,7 @@ import pandas as pd
 from wildvalues.figures import associations, variation
 from wildvalues.results import records
 from wildvalues.tables import RESPONSE_TYPES
-from wildvalues.typesetting import calls, firmness
+from wildvalues.typesetting import calls, contrasts, firmness
 from wildvalues.typesetting.latex import code, escape
 from wildvalues.typesetting.study import Study
 from wildvalues.wording import count, decimal, enumeration, percent, plural, words
@@ -32,7 +32,7 @@ def _level(size: float) -> str:
 def macros(study: Study) -> dict[str, str]:
     """Return macro name -> LaTeX for the whole paper."""
     found = {**_study(study), **_flow(study), **_method(study), **_results(study), **_disclosed(study)}
-    return {**found, **calls.macros(study), **firmness.macros(study)}
+    return {**found, **calls.macros(study), **contrasts.macros(study), **firmness.macros(study)}
 
 
 def flags(study: Study) -> dict[str, bool]:
@@ -69,6 +69,7 @@ def flags(study: Study) -> dict[str, bool]:
         "HasTaskTest": study.test("task") is not None,
         "HasHumanTest": study.test("human_values") is not None,
         **calls.flags(study),
+        **contrasts.flags(study),
         **firmness.flags(study),
         "NamedByModel": bool(study.metric("name", "calls")),
         "Rounded": study.params.disclose.round_to > 1,

@@ -8,7 +8,7 @@ from wildvalues.figures import associations, variation
 from wildvalues.figures.accuracy import measure_words
 from wildvalues.results import records
 from wildvalues.tables import RESPONSE_TYPES, RESULTS
-from wildvalues.typesetting import calls, firmness
+from wildvalues.typesetting import calls, contrasts, firmness
 from wildvalues.typesetting.latex import Column, elided, escape, table, wide
 from wildvalues.typesetting.study import Study
 from wildvalues.wording import count, decimal, facet_words, percent, words
@@ -260,6 +260,7 @@ TABLES: dict[str, Callable[[Study], str]] = {
     "variation": _variation,
     "mirroring": _mirroring,
     "models": _models,
+    "contrasts": contrasts.strongest,
     "validation": _validation,
     "corrected": _corrected,
     "pipeline": calls.by_stage,

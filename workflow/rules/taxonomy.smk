@@ -170,7 +170,7 @@ rule assess:
         vocabulary="data/interim/vocabulary.parquet",
         embeddings="data/interim/embeddings.parquet",
         clusters="data/interim/clusters.parquet",
-        taxonomy="data/interim/taxonomy.parquet",
+        taxonomy="data/interim/edited.parquet",
     output:
         assessed=directory("data/interim/assessed"),
         metrics="results/metrics/assess.json",

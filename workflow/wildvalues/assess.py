@@ -30,7 +30,7 @@ STAGE = Stage(
         "vocabulary": "data/interim/vocabulary.parquet",
         "embeddings": "data/interim/embeddings.parquet",
         "clusters": "data/interim/clusters.parquet",
-        "taxonomy": "data/interim/taxonomy.parquet",
+        "taxonomy": "data/interim/edited.parquet",
     },
     writes={"assessed": "data/interim/assessed", "metrics": "results/metrics/assess.json"},
     params=("assess", "cluster", "embed.model", "canonicalize.min_conversations", "study.seed"),

@@ -193,12 +193,16 @@ def test_an_edit_sees_what_the_edits_before_it_left_and_finds_nodes_by_either_id
         ("{rename: {name: warmth}, as: heat, reason: x}", "'warmth' is a value: join or rename values in the file of"),
         ("{merge: [{name: fine craft}, {name: fine craft}], reason: x}", "named twice"),
         (
-            "{split: {name: fine craft}, into: [{name: a, members: [rigour]}, {name: b, members: [rigour]}], reason: x}",
+            "{split: {name: fine craft}, into: [{name: a, members: [rigour]}, {name: b, members: [rigour]}], "
+            "reason: x}",
             "in two parts",
         ),
         ("{rename: {name: fine craft}, as: craft}", r"edit 1 \(rename\): reason: Field required"),
         ("{rename: {level: 1}, as: craft, reason: x}", "give a name or an id"),
-        ("{renam: {name: fine craft}, as: craft, reason: x}", "expected one of move, rename, merge, split, drop, found"),
+        (
+            "{renam: {name: fine craft}, as: craft, reason: x}",
+            "expected one of move, rename, merge, split, drop, found",
+        ),
     ],
 )
 def test_what_cannot_be_done_is_one_sentence(tmp_path: Path, entry: str, says: str) -> None:

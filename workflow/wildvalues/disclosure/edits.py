@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 
 from wildvalues.disclosure.text import LONGEST_DESCRIPTION, Withheld, may_be_shown
@@ -34,7 +35,7 @@ def gate_edits(
         and not any(withheld.occurs_in(text) for text in (row.target, row.result or "", row.reason))
         for row in edits.itertuples(index=False)
     ]
-    return edits[allowed]
+    return edits.loc[np.array(allowed, dtype=bool)]
 
 
 def rare(spoken: pd.DataFrame, threshold: Threshold) -> list[str]:

@@ -113,7 +113,6 @@ def _flow(study: Study) -> dict[str, str]:
         "AiMerged": ("canonicalize", "merged_ai_values"),
         "MergedRoot": ("canonicalize", "merged_by_same_root"),
         "MergedNear": ("canonicalize", "merged_by_near_synonym"),
-        "KeptOpposite": ("canonicalize", "kept_apart_by_opposite"),
         "Edits": ("edit", "applied"),
         "EditsStale": ("edit", "stale"),
         "EditsDropped": ("edit", "dropped_values"),

@@ -146,6 +146,7 @@ rule trace:
             "embed",
             "cluster",
             "name",
+            "edit",
             "analyze",
             "disclose",
             "validate",

@@ -25,7 +25,7 @@ STAGE = Stage(
     writes={"provenance": "results/provenance"},
     params=(
         *("study", "release", "ingest", "sample", "redact", "screen", "extract", "canonicalize", "embed", "cluster"),
-        *("name", "analyze", "disclose", "validate", "plot", "llm.provider", "llm.model", "llm.temperature"),
+        *("name", "edit", "analyze", "disclose", "validate", "plot", "llm.provider", "llm.model", "llm.temperature"),
     ),
 )
 

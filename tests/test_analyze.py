@@ -153,7 +153,7 @@ def test_a_human_value_goes_with_its_namesake_or_else_the_nearest_ai_value():
 def test_variation_is_over_large_contexts_only():
     conversations = [Annotated(ai=["care"] * (i % 2), task="ask help") for i in range(20)]
     conversations += [Annotated(ai=["care"], task="bake bread")] * 10 + [Annotated(task="cook")] * 2
-    found = variation(study_of(conversations), min_context=5, min_count=3, draws=20, seed=1)
+    found = variation(study_of(conversations), min_context=5, min_count=3)
     care = row(found, level=0, context_level=1, node_id="care")
     assert (care.n_contexts, care.mean_rate) == (2, 0.75)
     assert care.cv == pytest.approx(stats.variation([0.5, 1.0], ddof=1))

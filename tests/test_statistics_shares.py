@@ -6,23 +6,25 @@ import itertools
 
 import numpy as np
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from scipy import sparse, stats
 from sklearn.metrics import cohen_kappa_score, f1_score
 from statsmodels.stats.proportion import proportion_confint
 
 from wildvalues.statistics import agreement
-from wildvalues.statistics.intervals import cluster_bootstrap, wilson
-from wildvalues.statistics.mirroring import chance_of_match, matches
+from wildvalues.statistics.intervals import cluster_bootstrap, ratio_interval, wilson
+from wildvalues.statistics.mirroring import chance_of_match, matches, shuffled_matches
 from wildvalues.statistics.variation import (
     coefficient_of_variation,
     context_rates,
+    corrected_variation,
     expected_variation,
     variation_interval,
 )
 
 
+@settings(deadline=None)
 @given(st.integers(1, 5_000).flatmap(lambda n: st.tuples(st.integers(0, n), st.just(n))))
 def test_interval_of_a_share_is_wilsons(counts):
     count, n = counts
@@ -85,13 +87,85 @@ def test_a_single_occurrence_varies_by_the_root_of_the_number_of_contexts():
     assert coefficient_of_variation(np.array([[0.1] + [0.0] * 8]))[0] == pytest.approx(3.0)
 
 
+def rates_of(seed: int, n: int = 200) -> tuple[sparse.csr_array, sparse.csr_array]:
+    rng = np.random.default_rng(seed)
+    values = (rng.random((n, 6)) < [0.02, 0.1, 0.2, 0.4, 0.6, 0.9]).astype(np.int64)
+    return sparse.csr_array(values), sparse.csr_array(np.eye(4, dtype=np.int64)[rng.integers(0, 4, n)])
+
+
 def test_variation_interval_holds_the_estimate_and_stays_in_its_range():
-    rng = np.random.default_rng(2)
-    values = sparse.csr_array((rng.random((200, 6)) < [0.02, 0.1, 0.2, 0.4, 0.6, 0.9]).astype(np.int64))
-    contexts = sparse.csr_array(np.eye(4, dtype=np.int64)[rng.integers(0, 4, 200)])
+    values, contexts = rates_of(2)
     cv = coefficient_of_variation(context_rates(values, contexts))
-    low, high = variation_interval(values, contexts, np.arange(200), 100, 1)
+    low, high = variation_interval(values, contexts, np.arange(200))
     assert ((low >= 0) & (low <= cv) & (cv <= high) & (high <= 2.0 + 1e-9)).all()
+
+
+def test_error_of_variation_is_that_of_leaving_out_one_user_after_the_other():
+    values, contexts = rates_of(3, 600)
+    values = sparse.csr_array(values[:, 2:])
+    users = np.random.default_rng(3).integers(0, 90, 600)
+    cv = coefficient_of_variation(context_rates(values, contexts))
+    left = np.array(
+        [coefficient_of_variation(context_rates(values, contexts, (users != user).astype(float))) for user in range(90)]
+    )
+    jackknife = np.sqrt(((left - left.mean(axis=0)) ** 2).sum(axis=0) * 89 / 90)
+    _, high = variation_interval(values, contexts, users)
+    assert (high - cv) / stats.norm.isf(0.025) == pytest.approx(jackknife, rel=0.1)
+
+
+def test_corrected_variation_is_that_of_the_true_rates_however_small_the_contexts():
+    rng = np.random.default_rng(5)
+    true = np.array([0.1, 0.2, 0.3, 0.4])
+    cv = float(stats.variation(true, ddof=1))
+    for size in (20, 200):
+        sizes = np.full(4, float(size))
+        observed = rng.binomial(size, true, (4_000, 4)) / size
+        found = corrected_variation(observed, sizes)
+        # Squares are unbiased; those cut at 0 push the small contexts up a little.
+        assert np.sqrt(np.mean(found**2)) == pytest.approx(cv, rel=0.08)
+        assert np.sqrt(np.mean(coefficient_of_variation(observed) ** 2)) > cv
+    chance = corrected_variation(rng.binomial(50, 0.1, (4_000, 4)) / 50, np.full(4, 50.0))
+    assert np.median(chance) < 0.1
+
+
+def test_mentions_of_single_conversations_have_wilsons_interval_and_lumped_ones_a_wider():
+    one_each = sparse.csr_array((np.arange(400) < 100).astype(int)[:, None])
+    low, high = ratio_interval(one_each, np.ones(400))
+    assert (float(low[0]), float(high[0])) == pytest.approx(proportion_confint(100, 400, method="wilson"), rel=0.01)
+    # The same mentions by a tenth of the people: a tenth of the evidence.
+    lumped = sparse.csr_array((np.arange(40) < 10).astype(int)[:, None] * 10)
+    wide_low, wide_high = ratio_interval(lumped, np.full(40, 10))
+    assert (float(wide_low[0]), float(wide_high[0])) == pytest.approx(
+        proportion_confint(10, 40, method="wilson"), rel=0.05
+    )
+
+
+def test_shares_of_mentions_are_covered_as_often_as_stated():
+    rng = np.random.default_rng(6)
+    covered = []
+    for _ in range(300):
+        # Users differ in how much they say and in how often it is this value.
+        said = rng.integers(1, 6, 150)
+        held = rng.binomial(said, rng.beta(1, 4, 150))
+        low, high = ratio_interval(sparse.csr_array(held[:, None]), said)
+        covered.append(low[0] <= 0.2 <= high[0])
+    assert 0.91 <= np.mean(covered) <= 0.99
+
+
+@given(st.integers(0, 10**6))
+@settings(max_examples=30, deadline=None)
+def test_variance_of_shuffled_matches_is_that_over_all_permutations(seed):
+    rng = np.random.default_rng(seed)
+    ai, human = (
+        [set(rng.choice(4, size=rng.integers(0, 3), replace=False).tolist()) for _ in range(5)] for _ in range(2)
+    )
+    group = rng.random((5, 2)) < [0.5, 1.0]
+    each = np.array([[bool(a & h) for h in human] for a in ai])
+    orders = np.array(list(itertools.permutations(range(5))))
+    counts = np.array([[each[np.arange(5), order][group[:, g]].sum() for g in range(2)] for order in orders])
+    chance, variance = shuffled_matches(as_matrix(ai), as_matrix(human), group, np.zeros(5, dtype=np.int64))
+    assert chance @ group == pytest.approx(counts.mean(axis=0))
+    assert variance == pytest.approx(counts.var(axis=0), abs=1e-9)
 
 
 labels = st.lists(st.sets(st.integers(0, 3), max_size=3), min_size=2, max_size=5)
@@ -101,6 +175,7 @@ def as_matrix(sides: list[set[int]]) -> sparse.csr_array:
     return sparse.csr_array(np.array([[int(label in side) for label in range(4)] for side in sides]))
 
 
+@settings(deadline=None)
 @given(st.integers(0, 10**6), labels)
 def test_chance_of_mirroring_is_the_mean_over_all_permutations(seed, ai):
     rng = np.random.default_rng(seed)
@@ -117,6 +192,7 @@ def test_human_sides_are_shuffled_within_their_stratum_only():
     assert chance_of_match(ai, human, np.array([0, 0, 1, 1])).tolist() == [0.5, 0.5, 1.0, 1.0]
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 2), st.integers(0, 2)), min_size=3, max_size=40))
 def test_kappa_and_macro_f1_are_scikit_learns(pairs):
     gold, found = zip(*pairs, strict=True)

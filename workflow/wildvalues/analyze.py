@@ -103,9 +103,7 @@ def result_tables(params: Params, study: Study, vectors: pd.DataFrame) -> dict[s
         "association_tests": found.test,
         "response_types": response_types(study),
         "mirroring": mirroring(study, nearest, min_context=knobs.min_context),
-        "variation": variation(
-            study, min_context=knobs.min_context, min_count=knobs.min_count, draws=knobs.bootstrap, seed=seed
-        ),
+        "variation": variation(study, min_context=knobs.min_context, min_count=knobs.min_count),
         "contrasts": compared.pairs,
         "contrast_tests": compared.tests,
         "models": models(study),

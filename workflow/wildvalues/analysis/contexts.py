@@ -16,7 +16,7 @@ from wildvalues.statistics.variation import (
 )
 
 
-def variation(study: Study, *, min_context: int, min_count: int, draws: int, seed: int) -> pd.DataFrame:
+def variation(study: Study, *, min_context: int, min_count: int) -> pd.DataFrame:
     """Return each node's coefficient of variation over the task clusters of each level.
 
     Contexts with fewer than `min_context` conversations annotated for both facets are left out, and so are nodes
@@ -44,7 +44,7 @@ def variation(study: Study, *, min_context: int, min_count: int, draws: int, see
             values = sparse.csr_array(values[:, kept])
             rates = context_rates(values, held)
             _, units = np.unique(study.users.units()[base], return_inverse=True)
-            low, high = variation_interval(values, held, units, draws, seed)
+            low, high = variation_interval(values, held, units)
             parts.append(
                 nodes.iloc[kept].assign(
                     facet=facet,

@@ -68,7 +68,7 @@ def label_evidence(corpus: Sequence[Mapping[str, Any]], labels: Mapping[str, Gol
     tables = {
         "associations": associations(study, alpha=knobs.alpha, min_count=knobs.min_count).pairs,
         "models": models(study),
-        "variation": variation(study, min_context=knobs.min_context, min_count=knobs.min_count, draws=0, seed=0),
+        "variation": variation(study, min_context=knobs.min_context, min_count=knobs.min_count),
     }
     homes = {str(context): [_cluster(context)] for context in contexts_of(rows).unique()}
     return Evidence(tables, homes, knobs.alpha)

@@ -12,9 +12,12 @@ from hypothesis import strategies as st
 from threadpoolctl import threadpool_limits
 
 from wildvalues.cluster import run
+from wildvalues.errors import ParamsError
 from wildvalues.files import read_json, read_table, write_table
-from wildvalues.params import Cluster, Params
+from wildvalues.params import Cluster, Params, load_params
 from wildvalues.tables import CLUSTERS, EMBEDDINGS, VOCABULARY
+from wildvalues.taxonomy import kmeans
+from wildvalues.taxonomy.density import dense_levels
 from wildvalues.taxonomy.hierarchy import Hierarchy, build, level_sizes, unit
 from wildvalues.taxonomy.nodes import cluster_id, members_of, tree
 
@@ -167,3 +170,61 @@ def test_densities_after_umap_repeat_themselves() -> None:
     first, second = (build(vectors, np.ones(120), params) for _ in range(2))
     assert all((one == two).all() for one, two in zip(first.labels, second.labels, strict=True))
     assert len(partition(first.labels[-1]) - {frozenset(np.flatnonzero(first.labels[-1] < 0).tolist())}) == 4
+
+
+def test_a_condensed_tree_is_cut_into_nested_levels_and_leaves_the_same_noise_at_each() -> None:
+    random = np.random.default_rng(2)
+    near = np.array([[0, 0], [0, 2], [20, 0], [20, 2], [0, 30], [2, 30], [20, 30], [22, 30]])
+    points = np.vstack([*(spot + random.normal(scale=0.1, size=(3, 2)) for spot in near), [[60, 60], [-40, 90]]])
+    fine, coarse = dense_levels(points, [8, 4], seed=1)
+    assert partition(fine) - {frozenset({24, 25})} == {frozenset(range(i, i + 3)) for i in range(0, 24, 3)}
+    assert partition(coarse) - {frozenset({24, 25})} == {frozenset(range(i, i + 6)) for i in range(0, 24, 6)}
+    assert [labels[24:].tolist() for labels in (fine, coarse)] == [[-1, -1], [-1, -1]]
+
+
+def test_levels_may_be_shares_of_the_distinct_values() -> None:
+    assert level_sizes([266 / 3307, 26 / 3307, 5], 3307) == [266, 26, 5]
+    assert level_sizes([0.1, 0.02, 4], 1000) == [100, 20, 4]
+    # A share of less than two clusters makes no level.
+    assert level_sizes([0.1, 0.005], 100) == [10]
+    assert level_sizes([0.001], 100) == [1]
+
+
+@pytest.mark.parametrize("levels", [[0], [-1], [40, 40], [4, 12], [0.1, 0.2], [1.5], ["many"], [True], []])
+def test_levels_that_are_none_are_refused_in_one_sentence(levels: list[object], tmp_path: Path) -> None:
+    (tmp_path / "params.yaml").write_text(f"cluster: {{levels: {levels!r}}}".replace("True", "true"), "utf-8")
+    with pytest.raises(ParamsError, match=r"cluster.*levels") as raised:
+        load_params(tmp_path / "params.yaml")
+    assert str(raised.value).count("\n") == 0
+
+
+def test_many_values_are_divided_first_and_grouped_nearly_as_well(monkeypatch: pytest.MonkeyPatch) -> None:
+    vectors = blobs(30, 20, seed=6)
+    plain = kmeans.kmeans(vectors, np.ones(600), 30, 5, 1)
+    monkeypatch.setattr(kmeans, "_MOST_AT_ONCE", 1)
+    divided = kmeans.kmeans(vectors, np.ones(600), 30, 5, 1)
+    assert divided.max() == 29
+
+    def spread(labels: np.ndarray) -> float:
+        centres = kmeans.centroids(vectors, np.ones(600), labels)
+        return float(((vectors - centres[labels]) ** 2).sum())
+
+    assert spread(divided) < 1.3 * spread(plain)
+    assert (divided == kmeans.kmeans(vectors, np.ones(600), 30, 5, 1)).all()
+
+
+def test_components_take_away_what_all_values_share() -> None:
+    vectors = blobs(6, 8)
+    shifted = unit(vectors + 3 * unit(np.ones(16)))
+    sizes = {"levels": [6], "restarts": 3}
+    found = build(shifted, np.ones(48), Cluster(components=5, **sizes))  # type: ignore[arg-type]
+    assert partition(found.labels[0]) == {frozenset(range(i, i + 8)) for i in range(0, 48, 8)}
+    assert kmeans.projected(shifted, 5).shape == (48, 5)
+    assert kmeans.projected(np.ones((4, 3)), 2).shape == (4, 3)
+
+
+def test_frequent_values_pull_the_centres_where_asked_to() -> None:
+    vectors = unit(np.array([[1.0, 0.0], [0.9, 0.5], [0.0, 1.0], [0.4, 1.0]]))
+    mass = np.array([1.0, 1.0, 1.0, 3.0])
+    means = kmeans.centroids(vectors, mass, np.array([0, 0, 1, 1]))
+    assert means[1] == pytest.approx((vectors[2] + 3 * vectors[3]) / 4)

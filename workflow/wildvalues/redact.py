@@ -36,6 +36,7 @@ def run(params: Params, *, sample: Path, redacted: Path, redactions: Path, metri
     User ids stay: they only count users, in private tables, and are never shown to a model or printed.
     """
     from wildvalues.redaction.masker import mask
+    from wildvalues.redaction.measured import measured
 
     conversations = CONVERSATIONS.arrange(read_table(sample, CONVERSATIONS.schema))
     records: list[dict[str, object]] = []
@@ -43,7 +44,8 @@ def run(params: Params, *, sample: Path, redacted: Path, redactions: Path, metri
     masked_messages = []
     rows = zip(conversations["conversation_id"], conversations["messages"], strict=True)
     for conversation_id, messages in progress(rows, total=len(conversations), label="redact", unit="conversation"):
-        texts, found = mask([message["content"] for message in messages], params.redact)
+        by_user = [message["role"] == "user" for message in messages]
+        texts, found = mask([message["content"] for message in messages], params.redact, by_user)
         masked_messages.append(
             [{"role": message["role"], "content": text} for message, text in zip(messages, texts, strict=True)]
         )
@@ -64,13 +66,17 @@ def run(params: Params, *, sample: Path, redacted: Path, redactions: Path, metri
     write_table(CONVERSATIONS.arrange(masked), redacted, CONVERSATIONS.schema)
     write_table(table, redactions, REDACTIONS.schema)
     touched = table["conversation_id"].nunique()
+    expected = measured(params.redact)
     write_json(
         {
             "conversations": len(conversations),
             "conversations_with_redactions": touched,
             "redactions": len(table),
             **{f"redactions_{kind}": counts[kind] for kind in get_args(RedactionKind)},
+            "recall_measured": round(expected.recall, 3),
+            "precision_measured": round(expected.precision, 3),
         },
         metrics,
     )
     log.info("%d passages masked in %d of %d conversations", len(table), touched, len(conversations))
+    log.info("%s", expected)

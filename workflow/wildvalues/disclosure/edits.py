@@ -29,11 +29,11 @@ def gate_edits(
     leaves, shown = (table.loc[table["level"] == 0, "name"] for table in (taxonomy, public))
     kept = set(shown)
     withheld = Withheld([name for name in leaves if name not in kept] + rare(spoken, threshold), shown)
+    texts = zip(*(edits[name].fillna("").astype(str) for name in ("target", "result", "reason")), strict=True)
     allowed = [
-        bool(safe.get(row.number, False))
-        and all(may_be_shown(text, longest=LONGEST_DESCRIPTION) for text in (row.target, row.result or "", row.reason))
-        and not any(withheld.occurs_in(text) for text in (row.target, row.result or "", row.reason))
-        for row in edits.itertuples(index=False)
+        bool(safe.get(number, False))
+        and all(may_be_shown(text, longest=LONGEST_DESCRIPTION) and not withheld.occurs_in(text) for text in said)
+        for number, said in zip(edits["number"], texts, strict=True)
     ]
     return edits.loc[np.array(allowed, dtype=bool)]
 

@@ -9,14 +9,12 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
-from typing import Any, Literal
+from typing import Literal
 
 from wildvalues.errors import InputError
 from wildvalues.taxonomy.edits import Drop, Edit, Merge, Move, Part, Rename, Split, Target, operation
 from wildvalues.taxonomy.nodes import cluster_id
 from wildvalues.taxonomy.spelling import letters_key, normalise
-
-FACET_WORDS = {"ai_values": "AI values", "human_values": "human values", "task": "tasks"}
 
 
 class StaleEditError(InputError):
@@ -227,8 +225,7 @@ def _nearest(name: str | None, nodes: list[Node]) -> str:
 
 def _record(edit: Edit, nodes: list[Node], target: Node, result: str, dropped: list[str] | None = None) -> Applied:
     named: list[tuple[str, list[str]]] = [(node.name, node.values()) for node in nodes]
-    place: tuple[Any, ...] = (operation(edit), target.facet, target.level, target.name)
-    return Applied(*place, result, edit.reason, named, dropped or [])
+    return Applied(operation(edit), target.facet, target.level, target.name, result, edit.reason, named, dropped or [])
 
 
 def _describe(node: Node, description: str | None) -> None:

@@ -35,7 +35,7 @@ class Target(_Form):
         return self
 
     def __str__(self) -> str:
-        place = [self.facet] if self.facet else []
+        place: list[str] = [self.facet] if self.facet else []
         place += [f"level {self.level}"] if self.level is not None else []
         called = f"{self.name!r}" if self.name is not None else f"node with the id {self.id}"
         return " ".join([*place, called])

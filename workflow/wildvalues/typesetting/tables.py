@@ -237,11 +237,10 @@ def _taxonomy(study: Study) -> str:
 
 
 def _edits(study: Study) -> str:
-    words_of = {"ai_values": "AI values", "human_values": "human values", "task": "tasks"}
     cells = [
         [
             row.operation,
-            f"{words_of.get(row.facet, escape(row.facet))}, {count(row.level)}",
+            f"{escape(facet_words(row.facet))}, {count(row.level)}",
             elided(row.target, 80) + (rf" \ensuremath{{\to}} {elided(row.result, 160)}" if row.result else ""),
             elided(row.reason, 160),
         ]

@@ -159,6 +159,18 @@ def test_the_stage_names_every_node_and_counts(tmp_path: Path) -> None:
     assert paths["taxonomy"].read_bytes() == first
 
 
+def test_a_value_outside_every_cluster_keeps_its_row_and_has_no_say_in_names() -> None:
+    of = facet()
+    labels = np.where(np.arange(16) % 4 == 3, -1, np.arange(16) // 4)
+    nodes = tree("ai_values", NAMES, Hierarchy([labels]))
+    sparse = facet_of("ai_values", nodes, NAMES, of.vectors, np.arange(1, 17))
+    named = name_level_by_centre(sparse, 1, {})
+    outside = {name for name, label in zip(NAMES, labels, strict=True) if label < 0}
+    assert not outside & {part for given in named.values() for part in given.name.split(" and ")}
+    assert not outside & {value for group in sparse.groups for value in sparse.outsiders(group, 16)}
+    assert set(fits(sparse, 1, named)) == set(named)
+
+
 def test_no_cluster_at_all_is_an_empty_table(tmp_path: Path) -> None:
     paths = {key: tmp_path / key for key in ("clusters", "embeddings", "vocabulary", "taxonomy", "metrics")}
     for key, table in (("clusters", CLUSTERS), ("embeddings", EMBEDDINGS), ("vocabulary", VOCABULARY)):

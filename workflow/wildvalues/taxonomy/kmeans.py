@@ -87,9 +87,9 @@ def projected(vectors: np.ndarray, components: int | None) -> np.ndarray:
 
     Names of values all lie to one side of the space; less their mean, and without the small axes, in which they
     differ by accidents of wording, they fall into groups a little more as people sort them (Mu and Viswanath 2018,
-    arXiv 1702.01417, on the common mean). The 3,307 published names in 26 clusters, MiniLM, mean of three seeds, adjusted
-    Rand index with the two groupings by hand in ``data/reference``: 0.20 and 0.16, with 100 components 0.22 and 0.19
-    (adjusted mutual information 0.36 and 0.33, then 0.37 and 0.36).
+    arXiv 1702.01417, on the common mean). The 3,307 published names in 26 clusters, MiniLM, mean of three seeds,
+    adjusted Rand index with the two groupings by hand in ``data/reference``: 0.20 and 0.16, with 100 components 0.22
+    and 0.19 (adjusted mutual information 0.36 and 0.33, then 0.37 and 0.36).
     """
     if components is None or len(vectors) < 3:
         return np.asarray(vectors)

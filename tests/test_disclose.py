@@ -279,7 +279,16 @@ def test_names_and_descriptions_do_not_speak_of_withheld_members(tmp_path: Path)
 
 @pytest.mark.parametrize(
     "secret",
-    ["call 202 555 0143", "ask jo@example.org", "help [PERSON_1]", "person_1 wins", "see www.example.net", "a\u200bb"],
+    [
+        "call 202 555 0143",
+        "ask jo@example.org",
+        "help [PERSON_1]",
+        "ask [USERNAME_2]",
+        "[DATE_OF_BIRTH_1]",
+        "person_1 wins",
+        "see www.example.net",
+        "a\u200bb",
+    ],
 )
 def test_a_value_with_a_trace_of_an_identifier_is_withheld_at_any_frequency(secret: str, tmp_path: Path):
     released(tables([Annotated(ai=[secret, "care"], task=secret, human=[secret])] * 9), tmp_path)

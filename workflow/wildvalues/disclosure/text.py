@@ -10,7 +10,10 @@ LONGEST_PHRASE = 12
 LONGEST_NAME = 120
 LONGEST_DESCRIPTION = 1_000
 
-_MASKED = "person|email|phone|card|iban|ip|url_credentials|url|api_key|national_id|address|name|user|date"
+_MASKED = (
+    "person|email|phone|card|iban|ip|url_credentials|credentials|url|api_key|national_id|address|username|date_of_birth"
+    "|name|user|date"
+)
 # Four digits, however set apart, could be a number of a person or a place; years fall under it too.
 _DIGITS = re.compile(r"\d(?:[\s().,:/+-]{0,3}\d){3}")
 _IDENTIFIERS = re.compile(

@@ -129,4 +129,5 @@ def _slopes(rates: Floats, estimate: Floats) -> Floats:
     mean = rates.mean(axis=1, keepdims=True)
     with np.errstate(divide="ignore", invalid="ignore"):
         slopes = (rates - mean) / ((n - 1) * estimate[:, None] * mean**2) - estimate[:, None] / (n * mean)
-    return np.nan_to_num(slopes, nan=0.0, posinf=0.0, neginf=0.0)
+    finite: Floats = np.where(np.isfinite(slopes), slopes, 0.0)
+    return finite

@@ -122,6 +122,14 @@ def test_the_card_says_what_was_measured_and_how_to_repeat_it(monkeypatch: pytes
     assert "| 0.05 | decides " in text
 
 
+def test_one_source_cannot_say_how_another_would_be_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    word_vectors.use(monkeypatch)
+    frame, labels = conversations(200, sources=("mine",))
+    examples = training.make_examples(frame, {"subjectivity": labels}, OPTIONS, "words")
+    with pytest.raises(InputError, match="all labelled conversations are of one source"):
+        measuring.across(examples, "subjectivity")
+
+
 def test_conversations_without_a_label_are_left_out_and_too_few_are_refused(monkeypatch: pytest.MonkeyPatch) -> None:
     word_vectors.use(monkeypatch)
     frame, labels = conversations()

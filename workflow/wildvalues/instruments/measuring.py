@@ -12,6 +12,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
+from wildvalues.errors import InputError
 from wildvalues.instruments.cascade import decided, thresholds
 from wildvalues.instruments.classifier import PRESENCE, Head
 from wildvalues.instruments.prevalence import Probabilities, adapted
@@ -65,16 +66,29 @@ def within(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = 
 
 
 def across(examples: Examples, facet: str, *, among: NDArray[np.bool_] | None = None) -> Judged:
-    """Judge the reporting half of each source by a head trained on the other sources, as far as they are learnable."""
+    """Judge the reporting half of each source by a head trained on the other sources, as far as they are learnable.
+
+    Raises
+    ------
+    InputError
+        When there is no other source to learn from.
+    """
     known = _labelled(examples, facet)
     tuning = tuning_half(examples.ids)
     parts = []
     for source in sorted(set(examples.sources[known])):
         here = known & (examples.sources == source)
+        if not (known & ~here & examples.learnable).any():
+            continue
         head = fit(examples, facet, known & ~here)
         corpus = here & _or_all(among, known)
         if (corpus & ~tuning).any():
             parts.append(_judged(examples, head, corpus, ~tuning, known & ~here, among))
+    if not parts:
+        raise InputError(
+            f"{facet}: all labelled conversations are of one source, so how well it is read on a new source cannot be "
+            "measured; add labels of another source (--test-labels), or leave --report out"
+        )
     return _joined(parts)
 
 

@@ -144,7 +144,7 @@ def _caption(shares: pd.DataFrame, cells: pd.DataFrame, material: Material) -> s
         for row in records(tests.drop_duplicates("row_facet"))
         if row.row_facet in ROWS
     ]
-    sentence = f" (|r| > {', '.join(bound)})" if bound else ""
+    sentence = f" (of frequent pairs, |r| > {', '.join(bound)})" if bound else ""
     grey = int((~cells["significant"].fillna(False).astype(bool)).sum())
     verdicts = (
         f" Black: significant after Bonferroni correction{sentence}; "

@@ -13,7 +13,14 @@ from typing import Any
 import yaml
 
 ROOT = Path(__file__).resolve().parent.parent
-_FILES = ("Snakefile", "dvc.yaml", "params.yaml", "data/demo/conversations.jsonl", "data/demo/gold.jsonl", "data/reference/published.yaml")
+_FILES = (
+    "Snakefile",
+    "dvc.yaml",
+    "params.yaml",
+    "data/demo/conversations.jsonl",
+    "data/demo/gold.jsonl",
+    "data/reference/published.yaml",
+)
 _FOLDERS = (
     "data/curation",
     "workflow/instruments",

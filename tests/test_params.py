@@ -46,7 +46,8 @@ def test_a_wrong_key_gets_the_nearest_valid_one(tmp_path: Path) -> None:
 
 
 def test_a_wrong_value_is_shown_with_what_is_allowed(tmp_path: Path) -> None:
-    assert "found 'kmeens'; input should be 'kmeans', 'clio' or 'hdbscan'" in wrong(tmp_path, "cluster:\n  method: kmeens\n")
+    found = wrong(tmp_path, "cluster:\n  method: kmeens\n")
+    assert "found 'kmeens'; input should be 'kmeans', 'clio' or 'hdbscan'" in found
     assert "levels must decrease" in wrong(tmp_path, "cluster:\n  levels: [4, 40]\n")
     assert "screen.cut_off: found 2" in wrong(tmp_path, "screen:\n  cut_off: 2\n")
 

@@ -406,9 +406,7 @@ RESULTS: dict[str, Table] = {
         **_INTERVAL,
     ),
     # How good each level of each tree is: `_QUALITY`, with the conversations that hold the facet.
-    "quality": _table(
-        ("facet", "level"), facet=TEXT, level=COUNT, n_conversations=COUNT, n_users=COUNT, **_QUALITY
-    ),
+    "quality": _table(("facet", "level"), facet=TEXT, level=COUNT, n_conversations=COUNT, n_users=COUNT, **_QUALITY),
     # What other methods, models and seeds make of the same values: `_SENSITIVITY`.
     "sensitivity": _table(
         ("facet", "level", "method", "model", "seed"),

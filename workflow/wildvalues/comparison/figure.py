@@ -16,9 +16,7 @@ _MOST = 14
 def draw(agreement: pd.DataFrame, clusters: pd.DataFrame, pairs: dict[int, int], labels: tuple[str, str]) -> Figure:
     """Draw the overlap of the coarsest clusters, and under it the agreement of the levels set beside each other."""
     known = agreement[agreement["ami"].notna()]
-    rows = known[[pairs.get(int(row.level)) == row.other_level for row in records(known)]].reset_index(
-        drop=True
-    )
+    rows = known[[pairs.get(int(row.level)) == row.other_level for row in records(known)]].reset_index(drop=True)
     if rows.empty or clusters.empty:
         return style.notice("The two trees have too few values in common to be compared.")
     top = clusters[clusters["level"] == clusters["level"].max()]

@@ -89,7 +89,7 @@ def _caption(material: Material, data: pd.DataFrame) -> str:
     quality = quality[quality["facet"] == FACET]
     return (
         f"How far the tree of AI values (n = {count(quality['n_values'].max())} values, level 1 the finest) depends on "
-        "chance and on choices: agreement of trees built otherwise with the study's own, level by level, corrected for chance (0). Points: mean; "
-        "lines: lowest to highest run. Where another seed changes a level as much as this shows, a value's place in it "
-        "is no finding; character-ngrams knows nothing but the spelling of names."
+        "chance and on choices: agreement of trees built otherwise with the study's own, level by level, corrected for "
+        "chance (0). Points: mean; lines: lowest to highest run. Where another seed changes a level as much as this "
+        "shows, a value's place in it is no finding; character-ngrams knows nothing but the spelling of names."
     )

@@ -1,8 +1,7 @@
-# ruff: noqa: A005
 """All associations of a study as large as the published one, and of smaller and larger ones: time and peak memory.
 
-    python benchmarks/statistics.py                              # 308,210 conversations, beside a loop over SciPy
-    python benchmarks/statistics.py --conversations 30000 100000 1000000 3000000
+    python benchmarks/associations.py                            # 308,210 conversations, beside a loop over SciPy
+    python benchmarks/associations.py --conversations 30000 100000 1000000 3000000
 
 A synthetic study has 3,307 AI values in trees of 266, 26 and 5 clusters, 2,483 human values in 200, 20 and 4, 500 task
 clusters in 50 and 8, seven response types, three models, twenty languages and eight weeks. Frequencies follow the

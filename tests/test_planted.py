@@ -200,7 +200,7 @@ def test_a_value_is_mirrored_where_those_who_state_it_are_shown_it() -> None:
     assert not seek(plant("mirrored", "speed", "speed"), taken_up).found
     # A value that nobody or hardly anybody states was not found to be unmirrored, nor one that is mostly taken up.
     assert not seek(plant("not_mirrored", "pluck", "pluck"), taken_up).found
-    rare = [Annotated(human=["pluck"], task="cooking")] * 4
+    rare = [Annotated(ai=["thrift"], human=["pluck"], task="cooking")] * 4
     assert not seek(plant("not_mirrored", "pluck", "pluck"), [*taken_up, *rare]).found
     assert seek(plant("not_mirrored", "pluck", "pluck"), [*taken_up, *rare, *rare]).found
     shown = [Annotated(ai=["tact"], human=["tact"], task="cooking")] * 3 + [Annotated(human=["tact"])] * 2

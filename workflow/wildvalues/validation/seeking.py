@@ -14,10 +14,13 @@ import pandas as pd
 
 from wildvalues.statistics.corrections import bonferroni
 from wildvalues.statistics.residuals import residual_tests
+from wildvalues.statistics.trend import cochran_armitage
 from wildvalues.validation.planted import Evidence, Planted, Sought, Tables
 
 # The published study lists its ten most frequent values.
 FREQUENT = 10
+# Family-wise level of a trend, that of the published study's tests.
+LEVEL = 0.05
 # Of fewer who state a value, none taken up would be no news.
 FEWEST = 5
 
@@ -169,10 +172,22 @@ def _drift(planted: Planted, evidence: Evidence) -> Sought:
     rates = ", ".join(f"{o}/{n}" for o, n in zip(weeks["observed"], weeks["column_total"], strict=True))
     rising = weeks["residual"].is_monotonic_increasing and len(weeks) > 2
     last = len(weeks) > 0 and weeks["column_id"].iloc[-1] == planted.where
-    if pair.strength is None or pair.p is None:
+    if pair.strength is None:
         return pair
-    says = f"week by week {rates}; in the last {_test(pair.strength, pair.p)}"
-    return replace(pair, found=pair.found and rising and last, says=says)
+    z, p = cochran_armitage(weeks["observed"], weeks["column_total"])
+    # One trend for each value that was tested over the weeks.
+    p = min(1.0, p * _values_over(planted, evidence.tables))
+    found = rising and last and z > 0 and p <= LEVEL
+    return replace(pair, found=found, p=p, says=f"week by week {rates}; trend z {z:.1f}, p {p:.2g}")
+
+
+def _values_over(planted: Planted, tables: Tables) -> int:
+    row_facet, column_facet = _PLACES[planted.kind]
+    pairs = tables["associations"]
+    values = pairs[
+        (pairs["row_facet"] == row_facet) & (pairs["row_level"] == 0) & (pairs["column_facet"] == column_facet)
+    ]
+    return int(values["row_id"].nunique())
 
 
 def _burst(planted: Planted, evidence: Evidence) -> Sought:

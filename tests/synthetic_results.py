@@ -124,7 +124,7 @@ def write_synthetic_results(
         "concentration": _concentration(trees),
         "explicitness": _explicitness(trees["ai_values"], response, user, rng),
         **_assessment(trees, n, user),
-        "edits": pd.DataFrame(),
+        "edits": _edits(n_values),
         "pipeline": _pipeline(n, trees, demo, users),
     }
     tables["contrast_tests"] = _contrast_tests(tables["contrasts"])
@@ -170,6 +170,17 @@ def synthetic_validation(n: int) -> dict[str, object]:
             }
         found[facet] = section | _errors(facet, size)
     return found
+
+
+def _edits(n_values: int) -> pd.DataFrame:
+    """Two edits by hand, one of them without a result; none where there are no values."""
+    found = [
+        ("rename", "ai_values", 1, NOUNS[0], f"{NOUNS[0]} in all things", "says what it holds"),
+        ("drop", "ai_values", 0, NOUNS[1], None, "a topic, not a value"),
+    ]
+    columns = ["operation", "facet", "level", "target", "result", "reason"]
+    frame = pd.DataFrame(found if n_values else [], columns=columns)
+    return frame.assign(number=range(1, len(frame) + 1))
 
 
 def _errors(facet: str, n: int) -> dict[str, object]:

@@ -238,6 +238,8 @@ def test_real_annotations_fill_every_table(tmp_path: Path):
     params = Params.model_validate({"analyze": {"bootstrap": 20}})
     processed = run_analyze(tables(from_gold(SHARED_GOLD)), tmp_path, params)
     sizes = {name: len(read_table(processed / f"{name}.parquet")) for name in RESULTS}
-    assert [name for name, size in sizes.items() if size == 0] == ["models"]
+    # These logs name no model and nobody edited the trees; the stage `assess` did not run.
+    absent = {"models", "edits", "quality", "sensitivity", "misfits", "contrast_tests"}
+    assert {name for name, size in sizes.items() if size == 0} == absent
     found = read_table(processed / "frequencies.parquet").query("facet == 'ai_values' and level == 2")
     assert found["share_mentions"].sum() == pytest.approx(1)

@@ -61,7 +61,8 @@ class Obedient(SimulatedProvider):
         return Answer(json.dumps(found), "end_turn", answer.input_tokens, 10)
 
 
-CHAIN = ("ingest", "sample", "redact", "screen", "extract", "canonicalize", "embed", "cluster", "name", "analyze")
+READING = ("ingest", "sample", "redact", "screen", "extract")
+CHAIN = (*READING, "canonicalize", "embed", "cluster", "name", "edit", "assess", "analyze")
 PUBLISHING = ("disclose", "validate", "plot", "release", "explore")
 POISONED = 10
 
@@ -102,7 +103,7 @@ def studies(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Path, Pa
                 )
             else:
                 poison(folder, lambda n: "Thank you.")
-            run(folder, CHAIN + PUBLISHING if name == "attacked" else CHAIN[:5])
+            run(folder, CHAIN + PUBLISHING if name == "attacked" else READING)
             folders.append(folder)
         yield folders[0], folders[1], ids
 

@@ -94,7 +94,10 @@ def _read(path: Path) -> pd.DataFrame:
     except FileNotFoundError:
         raise InputError(f"{path}: no such file; give a tree as `wildvalues release` writes it") from None
     except (pd.errors.ParserError, pd.errors.EmptyDataError, UnicodeDecodeError, IsADirectoryError) as error:
-        raise InputError(f"{path}: not a readable CSV table ({' '.join(str(error).split())})") from None
+        raise InputError(
+            f"{path}: not a readable CSV table ({' '.join(str(error).split())}); give a tree in the published columns, "
+            "such as the values_tree.csv of a study's dataset"
+        ) from None
     missing = [name for name in COLUMNS if name not in frame.columns]
     if missing:
         raise InputError(

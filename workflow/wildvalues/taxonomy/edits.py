@@ -131,4 +131,7 @@ def _read(path: Path, number: int, entry: Any) -> Edit:
     except ValidationError as error:
         first = error.errors()[0]
         spot = "".join(f"[{part}]" if isinstance(part, int) else f".{part}" for part in first["loc"]).lstrip(".")
-        raise InputError(f"{where} ({given[0]}): {spot}: {first['msg'].removeprefix('Value error, ')}") from None
+        said = first["msg"].removeprefix("Value error, ")
+        raise InputError(
+            f"{where} ({given[0]}): {spot}: {said}; its keys are {', '.join(OPERATIONS[given[0]].model_fields)}"
+        ) from None
